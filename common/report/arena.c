@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * arena.c
- *	  Memory that is taken in small pieces and given back at once.
+ *	  Memory that is allocated in small pieces and freed all at once.
  */
 #include "report/arena.h"
 
@@ -63,7 +63,7 @@ osp__arena_alloc(osp__arena *arena, size_t size)
 	size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
 	if (size > (size_t) (arena->end - arena->pos))
 	{
-		/* What is large gets a chunk of its own, the current one goes on. */
+		/* A large piece gets a chunk of its own, and the current chunk stays in use. */
 		if (size > CHUNK_SIZE / 8)
 		{
 			chunk = add_chunk(arena, size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * arena.h
- *	  Memory that is taken in small pieces and given back at once. Private to
+ *	  Memory that is allocated in small pieces and freed all at once. Private to
  *	  common/.
  */
 #ifndef OSPROFILER_ARENA_H
@@ -19,14 +19,14 @@ typedef struct osp__arena
 	char *end;
 } osp__arena;
 
-/* Allocates nothing yet. */
+/* Initialises an arena; allocates nothing yet. */
 void osp__arena_init(osp__arena *arena, const osp_allocator *alc);
 void osp__arena_term(osp__arena *arena);
 
-/* size bytes, aligned to 8, not zeroed; NULL when there is no memory. */
+/* Allocates size bytes, aligned to 8, not zeroed; NULL when there is no memory. */
 void *osp__arena_alloc(osp__arena *arena, size_t size);
 
-/* A copy of text, not terminated; false when there is no memory. */
+/* Copies text into the arena, not terminated; false when there is no memory. */
 bool osp__arena_copy(osp__arena *arena, osp_str text,
 					 osp_str *out) OSP_MUST_CHECK;
 

@@ -3,8 +3,8 @@
  * report.c
  *	  Collecting the points of a trace.
  *
- * Each notification is read once, brought into canonical form if it is not, and
- * kept whole: the report shows it again as its raw payload.
+ * Each notification is read once, rewritten in canonical form if needed, and
+ * kept as a whole, because the report shows it again as its raw payload.
  */
 #include "osprofiler/notification.h"
 #include "report/report_tree.h"
@@ -13,10 +13,11 @@
 #define NONE     OSP_STR("null")
 #define NO_ERROR OSP_STR("\"None\"")
 
-/* A node has two points. Those of one that has more than this are hashed. */
+/* A node usually has two points. The points of a node with more than this are
+ * hashed. */
 #define FEW_POINTS 8
 
-/* What the report takes from a notification. Texts are parts of it. */
+/* The fields of a notification that the report uses. Texts are parts of it. */
 typedef struct fields
 {
 	osp_str name;
@@ -154,7 +155,7 @@ osp_report_set_show_command(osp_report *report, const char *before,
 	report->show_behind = behind;
 }
 
-/* Reads json, and what stands for it in canonical form. */
+/* Reads json, or its canonical form if it is not canonical. */
 static osp_status
 read_canonical(osp_report *report, osp_str json)
 {
@@ -195,7 +196,7 @@ take_info(osp_report *report, const osp__json_member *info, fields *f)
 	}
 }
 
-/* Are several processes, or several files, at work in SQLite? */
+/* Notes whether several processes, or several files, are at work in SQLite. */
 static void
 note_sqlite(osp_report *report, const fields *f)
 {
@@ -225,7 +226,7 @@ note_sqlite(osp_report *report, const fields *f)
 	}
 }
 
-/* The inside of a string; the text of anything else. */
+/* The inside of a string; any other value as it is. */
 static osp_str
 unquote(osp_str value)
 {
@@ -271,7 +272,7 @@ ends_with_stop(osp_str name)
 		   memcmp(name.ptr + name.len - stop.len, stop.ptr, stop.len) == 0;
 }
 
-/* Upstream cannot do without these; the rest may be missing. */
+/* Checks the fields that upstream needs; the others may be missing. */
 static osp_status
 check_fields(const fields *f, osp_error *err)
 {
@@ -332,7 +333,8 @@ osp__report_find(const osp_report *report, osp_str trace_id)
 		report, trace_id, osp__table_hash(&report->hash_key, trace_id));
 }
 
-/* Null and the empty text name no operation, even if one has such an id. */
+/* Can id name an operation? Null and the empty text cannot, even if a node has such an
+ * id. */
 static bool
 names_operation(osp_str id)
 {
@@ -354,7 +356,8 @@ osp__node_misses_parent(const osp_report *report, const osp__node *node)
 		   !osp_str_eq(node->parent_id, report->base_id);
 }
 
-/* Its id has 64 bits, and stands in the lower half of a UUID. */
+/* Does the parent's id come from a traceparent? Such an id has 64 bits, in the lower
+ * half of a UUID. */
 static bool
 is_of_traceparent(osp_str parent_id)
 {
@@ -374,7 +377,7 @@ osp__node_lost_parent(const osp_report *report, const osp__node *node)
 static uint64_t
 hash_point(const osp_report *report, const osp__node *node, osp_str name)
 {
-	/* The address of the node, spread over all bits. */
+	/* Mixes in the address of the node, spread over all bits. */
 	return osp__table_hash(&report->hash_key, name) ^
 		   (uint64_t) (uintptr_t) node * UINT64_C(0x9e3779b97f4a7c15);
 }
@@ -404,8 +407,8 @@ find_point(const osp_report *report, const osp__node *node, osp_str name)
 	return NULL;
 }
 
-/* Adds the point that was linked last to the hash table. At the first one beyond
- * FEW_POINTS, adds all points of the node. */
+/* Adds the point that was linked last to the hash table, or all points of the node when
+ * it gets its first point beyond FEW_POINTS. */
 static void
 hash_points(osp_report *report, osp__node *node)
 {
@@ -417,7 +420,7 @@ hash_points(osp_report *report, osp__node *node)
 			&report->points, hash_point(report, node, point->name), point);
 }
 
-/* The statistics of a name, made if it is new; NULL: no memory. */
+/* Finds or makes the statistics of a name; NULL: no memory. */
 static osp__stat *
 get_stat(osp_report *report, osp_str name)
 {
@@ -447,7 +450,8 @@ get_stat(osp_report *report, osp_str name)
 	return stat;
 }
 
-/* The same part of a text that was copied; constants stay. */
+/* Finds a part of a text in a copy of the text; a part that is a constant is not in the
+ * text and stays as it is. */
 static osp_str
 relocate(osp_str part, osp_str from, osp_str to)
 {
@@ -458,7 +462,7 @@ relocate(osp_str part, osp_str from, osp_str to)
 	return part;
 }
 
-/* Copies the notification into the arena, and lets the fields be parts of it. */
+/* Copies the notification into the arena, and makes the fields parts of the copy. */
 static bool
 keep_text(osp_report *report, fields *f, osp_str *json)
 {
@@ -515,7 +519,7 @@ new_node(osp_report *report, const fields *f, uint64_t hash)
 	return node;
 }
 
-/* Makes point the last of node. */
+/* Makes point the last point of node. */
 static void
 link_point(osp_report *report, osp__node *node, osp__point *point,
 		   const fields *f)
@@ -534,8 +538,8 @@ link_point(osp_report *report, osp__node *node, osp__point *point,
 	report->point_count++;
 }
 
-/* Takes over the times of a point. Of several starts or stops the last to arrive
- * counts. */
+/* Takes the times of a point over into its node. Of several starts or stops, the last
+ * to arrive counts. */
 static void
 note_times(osp_report *report, osp__node *node, const fields *f)
 {
@@ -581,8 +585,8 @@ osp__node_same_tracer(const osp__node *a, const osp__node *b)
 		   osp_str_eq(osp__node_tracer(a), osp__node_tracer(b));
 }
 
-/* The point of node says that points before it were lost. Both points of a report
- * of the shipper say the same. */
+/* Counts the lost points that a point of node reports. In an operation osprofiler.lost,
+ * start and stop both name the same number, so it is counted once. */
 static void
 note_loss(osp_report *report, const osp__node *node, const fields *f)
 {
@@ -612,7 +616,7 @@ note_loss(osp_report *report, const osp__node *node, const fields *f)
 		loss->last_ns = f->time_ns;
 }
 
-/* False: they were noted before. */
+/* Notes one version of a point's contents; false: it was noted before. */
 static bool
 note_content(osp_report *report, osp__point *point, osp_str json)
 {
@@ -627,8 +631,8 @@ note_content(osp_report *report, osp__point *point, osp_str json)
 	return true;
 }
 
-/* A known point came with other contents. Whoever follows a trace reads all of it again
- * and again, so contents count once. */
+/* Counts that a known point came with other contents. A program that follows a trace
+ * reads all points again and again, so each version counts once. */
 static void
 note_contents(osp_report *report, osp__point *point, osp_str json)
 {
@@ -657,7 +661,7 @@ add_point(osp_report *report, fields *f)
 		known->differs = true;
 	}
 
-	/* Nothing is changed before there is memory for everything. */
+	/* Allocates everything before anything is changed. */
 	point = known;
 	if (known == NULL)
 		point = osp__arena_alloc(&report->structs, sizeof(*point));

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_build.c
- *	  From the nodes of a report to its tree.
+ *	  Makes a report's tree of its nodes.
  *
  * All nodes are sorted by time once. They are then added to their parents in that
- * order, so every list of siblings is sorted. A node whose parent is not in the
- * trace is a root. So is the earliest node of a ring of parents: upstream loses
- * such nodes, here they are shown.
+ * order, so every list of siblings is sorted. A node whose parent is not in the trace
+ * is a root. So is the earliest node of a ring of parents: upstream loses such nodes,
+ * this report shows them.
  */
 #include <stdlib.h>
 
 #include "report/report_tree.h"
 
-/* True time order. Nodes that began in the same microsecond are ordered by their
+/* Compares nodes by time. Nodes that began in the same microsecond are ordered by their
  * ends, then by their durations in nanoseconds, then by their ids. */
 static int
 compare_times(const void *a, const void *b)
@@ -44,8 +44,8 @@ compare_times(const void *a, const void *b)
 							(x->trace_id.len < y->trace_id.len);
 }
 
-/* Removes the node from an earlier tree, and finds its parent if that arrived
- * after it. */
+/* Removes the node from an earlier tree, and finds its parent if the parent arrived
+ * later. */
 static void
 reset_node(const osp_report *report, osp__node *node)
 {
@@ -84,7 +84,7 @@ sort_nodes(osp_report *report)
 	return OSP_OK;
 }
 
-/* Cuts the ring that node is part of, above its earliest member. */
+/* Cuts the ring of parents that node is part of, above its earliest member. */
 static void
 cut_ring(osp__node *node)
 {
@@ -101,8 +101,8 @@ cut_ring(osp__node *node)
 }
 
 /*
- * Follows the parents of each node up to one that was visited before. If that was
- * in the same walk, the walk went round a ring.
+ * Follows the parents of each node up to a node that was visited before. If that was in
+ * the same walk, there is a ring.
  */
 static void
 cut_rings(osp_report *report)
@@ -124,8 +124,8 @@ cut_rings(osp_report *report)
 	}
 }
 
-/* Notes how long before node all siblings before it, if there are any, had ended:
- * at *end_ns, which is never if one of them has no end. */
+/* Notes the time between the end of all earlier siblings, at *end_ns, and the start of
+ * node. *end_ns is the maximum if one of them has no end. */
 static void
 note_gap(osp__node *node, bool first, int64_t *end_ns)
 {
@@ -139,8 +139,8 @@ note_gap(osp__node *node, bool first, int64_t *end_ns)
 		*end_ns = node_end_ns;
 }
 
-/* Adds the time that a child takes of its parent's to what its siblings took before,
- * which ended at end_ns. */
+/* Adds to parent's covered time the time of a child in which none of its earlier
+ * siblings ran; they ended at end_ns. */
 static void
 note_cover(osp__node *parent, const osp__node *child, bool first,
 		   int64_t end_ns)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_check.c
- *	  Is a trace whole, and can it be true?
+ *	  Checks whether a trace is complete and consistent.
  *
- * A child lies within its parent in time as far as clocks can tell. Times of one
- * tracer come from one clock and are compared exactly. Tracers on one host may
- * have set their offsets to the wall clock at different times, which is allowed
- * for. Clocks of different hosts are not compared. A server may work on after its
- * client has given up.
+ * A child must lie within its parent in time. Times of one tracer come from one clock
+ * and are compared exactly. Tracers on one host may have set their offsets to the wall
+ * clock at different times, so some difference is allowed. Clocks of different hosts
+ * are not compared. A server may go on working after its client has given up.
  */
 #include <stdio.h>
 
@@ -18,7 +17,8 @@
 
 #define TEXT_COLUMNS 128
 
-/* Between tracers of one host: each may be off by a step of the wall clock. */
+/* Allowed difference between tracers of one host: the wall-clock offset of each may be
+ * wrong by one step. */
 #define CLOCKS_APART_NS (2 * OSP_CLOCK_STEP_NS)
 
 typedef struct checking
@@ -33,7 +33,7 @@ typedef struct checking
 	osp_status status;
 } checking;
 
-/* Adds the inside of a JSON string, fit for a terminal. */
+/* Adds the inside of a JSON string, in a form that is safe for a terminal. */
 static void
 add_json(checking *c, osp_str inside)
 {
@@ -53,7 +53,7 @@ add_node(checking *c, const osp__node *node)
 	add_json(c, osp__report_inside(node->trace_id));
 }
 
-/* Begins the line of a breach at a node. */
+/* Begins the line about a breach at a node. */
 static void
 begin(checking *c, const osp__node *node)
 {
@@ -81,7 +81,7 @@ report_text(checking *c, const osp__node *node, const char *text)
 	report_line(c);
 }
 
-/* What an operation lacks that has only a start, or only a stop. */
+/* Names the fault of an operation that lacks its start or its stop. */
 static const char *
 half_text(osp__state state)
 {
@@ -132,7 +132,8 @@ check_pair(checking *c, const osp__node *node)
 		report_text(c, node, "ends before it begins");
 }
 
-/* By how much a child may stick out of its parent; less than 0: not compared. */
+/* By how much a child may begin before its parent or end after it; negative: do not
+ * compare. */
 static int64_t
 tolerance_ns(const osp__node *node, const osp__node *parent)
 {
@@ -157,8 +158,8 @@ report_outside(checking *c, const osp__node *node, const char *what, int64_t ns)
 }
 
 /*
- * Did the caller end without waiting for node, which another tracer recorded? So
- * it is when a client is interrupted, or fails on its own, while the server works.
+ * Did the caller end without waiting for node, which another tracer recorded? That
+ * happens when a client is interrupted, or fails by itself, while the server works.
  */
 static bool
 was_left(checking *c, const osp__node *node)
@@ -208,7 +209,7 @@ check_parent(checking *c, const osp__node *node)
 	}
 }
 
-/* A line of the whole trace: how many points are not as they should be. */
+/* Adds a line about the whole trace, with a number of bad points. */
 static void
 report_count(checking *c, uint64_t count, const char *what)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_describe.c
- *	  An operation in words for a person.
+ *	  Describes an operation in words.
  */
 #include "report/report_describe.h"
 
@@ -11,8 +11,8 @@
 #include "osprofiler/notification.h"
 
 /*
- * The members of a start's info, or of the db in it, that name what is done. The
- * first one that is there is taken.
+ * The members of a start's info, or of its db, that describe the operation. The first
+ * one that exists is used.
  */
 static const char *const detail_paths[][2] = {
 	{"db", "statement"},
@@ -63,7 +63,7 @@ osp__description_term(osp__description *what)
 	osp_buf_term(&what->notes);
 }
 
-/* "GET /path?query", as upstream's middleware says it. */
+/* Describes a request as "GET /path?query", from the info of upstream's middleware. */
 static bool
 describe_request(yyjson_val *request, osp_buf *detail)
 {
@@ -94,8 +94,8 @@ describe_start(yyjson_val *info, osp__description *what)
 	if (describe_request(yyjson_obj_get(info, "request"), &what->detail))
 		return;
 
-	/* Where a client's call is not one that executes a statement, the text is
-	 * "prepare: SELECT 1". */
+	/* A client's call that does not execute a statement has a text such as "prepare:
+	 * SELECT 1". */
 	osp_buf_add_str(&what->detail,
 					osp__json_str(yyjson_obj_get(db, "operation")));
 	for (i = 0; i < sizeof(detail_paths) / sizeof(detail_paths[0]); i++)
@@ -119,7 +119,7 @@ describe_start(yyjson_val *info, osp__description *what)
 	what->cut = yyjson_obj_get(db, "statement_length") != NULL;
 }
 
-/* Does a command that begins with this word count rows, be there none? */
+/* Does a command that begins with this word return a number of rows, even 0? */
 static bool
 counts_rows(osp_str text)
 {
@@ -165,8 +165,8 @@ describe_rows(yyjson_val *info, osp__description *what)
 }
 
 /*
- * No rows are no fact about a BEGIN or a SET, and what a statement did before it
- * failed is undone.
+ * Forgets the number of rows where it means nothing: 0 rows of a BEGIN or a SET, or
+ * rows of a statement that failed and was undone.
  */
 static void
 drop_meaningless_rows(osp__description *what)
@@ -182,7 +182,7 @@ drop_meaningless_rows(osp__description *what)
 		what->rows = -1;
 }
 
-/* What a client made of a statement that did not fail. */
+/* Describes how a client treated a statement that did not fail. */
 static void
 describe_outcome(yyjson_val *info, osp__description *what)
 {
@@ -202,7 +202,8 @@ describe_outcome(yyjson_val *info, osp__description *what)
 		what->unread = "not executed";
 }
 
-/* A tracer that does not learn of an end says what its time is worth. */
+/* Notes that the operation's time is only a bound, if its tracer did not learn of the
+ * end. */
 static void
 describe_bound(yyjson_val *info, osp__description *what)
 {
@@ -214,7 +215,7 @@ describe_bound(yyjson_val *info, osp__description *what)
 		what->bound = "or shorter";
 }
 
-/* What PostgreSQL says of an error beside its message. */
+/* Adds DETAIL, HINT and CONTEXT of a PostgreSQL error. */
 static void
 describe_notes(yyjson_val *info, osp__description *what)
 {
@@ -258,7 +259,7 @@ describe_stop(yyjson_val *info, osp__description *what)
 		describe_notes(info, what);
 }
 
-/* The end of a path: the file, and the directory that it is in. */
+/* The last two parts of a path: the directory's name and the file's. */
 static osp_str
 path_end(osp_str path)
 {
@@ -270,8 +271,8 @@ path_end(osp_str path)
 	return osp_str_n(path.ptr + at, path.len - at);
 }
 
-/* Which process, and which file, an operation of SQLite is of. What runs inside another
- * one is of the same. */
+/* Describes the process and the file of an operation of SQLite, but not inside another
+ * such operation, which has the same. */
 static void
 describe_place(const osp_report *report, const osp__node *node, yyjson_val *db,
 			   osp__description *what)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_draw.c
- *	  The report as a tree for a terminal.
+ *	  Draws the report as a tree for a terminal.
  *
  *	  Trace 11111111-2222-4333-8444-555555555555  12.3 ms  6 points
  *	   12.3 ms  ━━━━━━━━━━━━  wsgi  GET /orders  shop@web1
  *	   3.21 ms   ╺━━╸         ├─ db  SELECT * FROM orders WHERE id = 7  1 row
  *	   1.05 ms        ━       └─ db  INSERT INTO log…  unique_violation: duplicate…
  *
- * Everything that came from outside goes through osp__terminal_text(), so no
- * statement can drive the terminal or break a line. Many operations of one shape
- * side by side are one line (report_fold.c). Very deep trees show the
- * branches of the nearest levels only, and the number of the others.
+ * Every text from outside goes through osp__terminal_text(), so no statement can
+ * control the terminal or break a line. Many operations of one shape side by side are
+ * one line (report_fold.c). Very deep trees show the branches of the nearest levels
+ * only, and the number of the others.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,33 +24,35 @@
 #define NAME_COLUMNS  40
 #define PLACE_COLUMNS 40
 
-/* Of lines with a width a place takes two parts of so many, its service and its host. */
+/* If lines have a width, service and host may each take one part of this many. */
 #define PLACE_PART 5
 
-/* What is said in parentheses leaves a statement so much of what both share. */
+/* The most columns for the mark in parentheses, of those that it shares with the
+ * statement. */
 #define TAIL_SHARE(columns) ((columns) / 3 * 2)
 
-/* From how many columns on there is room for a bar, a wide one, offsets. */
+/* Least widths of a line with a bar, and of one with a wide bar and offsets. */
 #define WIDTH_BAR  72
 #define WIDTH_WIDE 110
 
-/* Levels that are drawn at most and at least. A statement that would get fewer
- * than DETAIL_MIN columns is left out. */
+/* The most and the least levels that are drawn. A statement that would get fewer than
+ * DETAIL_MIN columns is left out. */
 #define LEVELS_MAX 64
 #define LEVELS_MIN 4
 #define DETAIL_MIN 8
 
-/* Parts of the time that are told in the head. */
+/* Smaller parts of the time are not shown in the head. */
 #define DIVISION_MIN_PERCENT 0.5
 
-/* Time without an operation that gets a line of its own. */
+/* The least time without an operation that gets a line of its own. */
 #define GAP_MIN_NS (INT64_C(100) * 1000000)
 #define GAP_SHARE  0.05
 
-/* From here on it is told how long a statement was on its way. */
+/* The least time worth showing between a statement and its server's part, or by
+ * itself. */
 #define BESIDE_MIN_NS (INT64_C(10) * 1000000)
 
-/* A line of a node: its own, one before it, one under it. */
+/* Kinds of lines: the node's own, one before it, one under it. */
 typedef enum node_line
 {
 	LINE_OF_NODE,
@@ -58,7 +60,7 @@ typedef enum node_line
 	LINE_UNDER
 } node_line;
 
-/* The branches to the left of a line, from the node's ancestors down to itself. */
+/* Adds the branches to the left of a line, from the node's ancestors down to itself. */
 static void
 add_branches(osp__drawing *d, const osp__node *node, int depth, node_line line)
 {
@@ -102,7 +104,7 @@ add_branches(osp__drawing *d, const osp__node *node, int depth, node_line line)
 	d->columns += (size_t) levels * OSP__LEVEL_COLUMNS;
 }
 
-/* At most so many columns for what says where an operation ran. */
+/* The most columns for each of service and host. */
 static size_t
 place_columns(const osp__drawing *d)
 {
@@ -111,8 +113,8 @@ place_columns(const osp__drawing *d)
 	return columns > 0 && columns < PLACE_COLUMNS ? columns : PLACE_COLUMNS;
 }
 
-/* Service and host of a node, where they are others than those of its parent. A
- * root is compared with the first root. */
+/* Adds service and host of a node if they differ from its parent's. A root is compared
+ * with the first root. */
 static void
 add_place(osp__drawing *d, const osp__node *node)
 {
@@ -124,7 +126,7 @@ add_place(osp__drawing *d, const osp__node *node)
 	bool changed =
 		before == node || !osp_str_eq(before->service, node->service);
 
-	/* Tests draw without times, and do not know their host. */
+	/* Tests draw without times, and do not know their host's name. */
 	if (d->options.times)
 		changed = changed || !osp_str_eq(before->host, node->host);
 	else
@@ -184,7 +186,7 @@ state_mark(const osp__drawing *d)
 	return "";
 }
 
-/* How long the operations of a fold took. */
+/* The mark of a fold: how long its operations took. */
 static const char *
 fold_mark(osp__drawing *d)
 {
@@ -204,8 +206,8 @@ fold_mark(osp__drawing *d)
 	return d->mark;
 }
 
-/* How much of a client's statement passed before and after the server's part of
- * it, where that is worth telling; clocks of different hosts cannot be compared. */
+/* The mark that shows how much of a client's statement passed before and after the
+ * server's part, if it is enough. Clocks of different hosts cannot be compared. */
 static const char *
 server_mark(osp__drawing *d, const osp__node *node)
 {
@@ -236,8 +238,8 @@ server_mark(osp__drawing *d, const osp__node *node)
 	return d->mark;
 }
 
-/* What is unusual about an operation; and how long it took by itself, if others ran
- * in it and that is worth telling. */
+/* The mark that shows what is unusual about an operation, and the time that it took
+ * itself, if others ran in it and the time is long enough. */
 static const char *
 remark_mark(osp__drawing *d, const osp__node *node)
 {
@@ -264,7 +266,8 @@ remark_mark(osp__drawing *d, const osp__node *node)
 	return d->mark;
 }
 
-/* What restricts the rest of a node's line, in parentheses; "" if nothing does. */
+/* The mark in parentheses behind a node's line, which qualifies the line; "" if there
+ * is none. */
 static const char *
 node_mark(osp__drawing *d, const osp__node *node)
 {
@@ -288,7 +291,7 @@ node_mark(osp__drawing *d, const osp__node *node)
 	return d->mark;
 }
 
-/* Columns that the number of rows takes. */
+/* The columns that the number of rows takes. */
 static size_t
 rows_columns(const osp__drawing *d)
 {
@@ -302,7 +305,7 @@ rows_columns(const osp__drawing *d)
 	return columns;
 }
 
-/* Makes text fit; returns the columns that it takes. */
+/* Makes text safe for the terminal and cuts it; returns the columns that it takes. */
 static size_t
 fit(osp__drawing *d, osp__fitted *out, osp_str text, size_t max_columns)
 {
@@ -318,7 +321,7 @@ fit(osp__drawing *d, osp__fitted *out, osp_str text, size_t max_columns)
 	return out->columns;
 }
 
-/* Divides what is left of the line between statement and error. */
+/* Divides the rest of the line between statement and error. */
 static void
 fit_detail(osp__drawing *d, size_t left)
 {
@@ -330,7 +333,7 @@ fit_detail(osp__drawing *d, size_t left)
 	if (error_columns + detail_columns <= left)
 		return;
 
-	/* Each may take half, and what the other leaves of its half. */
+	/* Each may take half of it, and the columns that the other leaves free. */
 	if (detail_columns < left / 2)
 		error_columns = fit(d, &d->error, error, left - detail_columns);
 	else if (error_columns > left / 2)
@@ -339,7 +342,8 @@ fit_detail(osp__drawing *d, size_t left)
 	(void) fit(d, &d->detail, left >= DETAIL_MIN ? detail : OSP_STR(""), left);
 }
 
-/* The same, with the number of rows, and what is said in parentheses. */
+/* Divides the rest of the line between the mark, the number of rows, statement and
+ * error. */
 static void
 fit_texts(osp__drawing *d, const char *mark)
 {
@@ -393,7 +397,8 @@ add_name(osp__drawing *d, const osp__node *node)
 	}
 }
 
-/* The process and file of an operation of SQLite, which tests do not know either. */
+/* Adds process and file of an operation of SQLite. Tests, which do not know them, draw
+ * without times. */
 static void
 add_session(osp__drawing *d)
 {
@@ -436,8 +441,8 @@ draw_node(osp__drawing *d, const osp__node *node, int depth)
 }
 
 /*
- * Is the time before a node, in which no operation beside it ran, worth a line? What
- * a database does by itself between two operations is part of its own.
+ * Is the time before a node, in which no sibling ran, worth a line? Inside an operation
+ * of a database it is not: that is the database's own time.
  */
 static bool
 has_gap(const osp__drawing *d, const osp__node *node)
@@ -453,7 +458,7 @@ has_gap(const osp__drawing *d, const osp__node *node)
 		   !osp_str_eq(tracer, OSP_STR("sqlite"));
 }
 
-/* The place of a line in the tree, behind the columns of times. */
+/* Begins a line under a node: skips the columns of times, and adds the branches. */
 static void
 draw_indent(osp__drawing *d, const osp__node *node, int depth)
 {
@@ -468,8 +473,8 @@ draw_indent(osp__drawing *d, const osp__node *node, int depth)
 	add_branches(d, node, depth, LINE_UNDER);
 }
 
-/* Lines with the DETAIL of a node's error, its HINT, and its CONTEXT, unless they
- * were drawn above for the same error. */
+/* Draws the DETAIL, HINT and CONTEXT of a node's error, a line each, unless they were
+ * drawn above for the same error. */
 static void
 draw_notes(osp__drawing *d, osp__node *node, int depth)
 {
@@ -495,7 +500,7 @@ draw_notes(osp__drawing *d, osp__node *node, int depth)
 		d->status = osp_buf_status(d->out);
 }
 
-/* A line for the time before a node. */
+/* Draws a line for the time before a node. */
 static void
 draw_gap(osp__drawing *d, const osp__node *node, int depth)
 {
@@ -520,7 +525,7 @@ draw_gap(osp__drawing *d, const osp__node *node, int depth)
 	osp_buf_add_char(d->out, '\n');
 }
 
-/* Adds a part of the head, on a new line if there is no room for it on this one. */
+/* Adds a part of the head, on a new line if it does not fit on this one. */
 static void
 add_head(osp__drawing *d, const char *color, const char *text)
 {
@@ -534,7 +539,7 @@ add_head(osp__drawing *d, const char *color, const char *text)
 	osp__draw_ascii(d, color, text);
 }
 
-/* "1 operation", "2 operations", and what happened to them. */
+/* Adds a count to the head: "1 operation", "2 operations", and the text behind. */
 static void
 add_count(osp__drawing *d, const char *color, uint64_t count, const char *what,
 		  const char *behind)
@@ -551,7 +556,7 @@ add_count(osp__drawing *d, const char *color, uint64_t count, const char *what,
 	add_head(d, color, text);
 }
 
-/* Adds the id of the trace; where there is no room for both, without a word. */
+/* Adds the id of the trace, after the word "Trace" if there is room for both. */
 static void
 add_id(osp__drawing *d)
 {
@@ -563,7 +568,7 @@ add_id(osp__drawing *d)
 	osp__draw_json(d, OSP__COLOR_BOLD, id, osp__draw_room(d));
 }
 
-/* How the time divides, if that is known (osp_report_explain). */
+/* Draws how the trace's time divides, if osp_report_explain() has found that out. */
 static void
 draw_division(osp__drawing *d)
 {
@@ -668,7 +673,7 @@ plan_columns(osp__drawing *d)
 		left = OSP__DURATION_COLUMNS + OSP__GAP + d->bar_columns + OSP__GAP;
 	}
 
-	/* Branches get a third of the line. */
+	/* Branches may take a third of the line. */
 	d->levels = LEVELS_MAX;
 	if (width > 0)
 		d->levels =
@@ -726,7 +731,7 @@ draw_tree(osp__drawing *d)
 	{
 		bool folded = !d->options.all && node->fold != NULL;
 
-		/* The head has the reports of losses. */
+		/* Reports of losses are drawn in the head only. */
 		if (!node->loss && !(folded && osp__node_is_folded(node)))
 		{
 			if (has_gap(d, node))
@@ -778,7 +783,7 @@ osp_report_draw_ended(osp_report *report, const osp_draw_options *options,
 
 	if (begin_drawing(&d, report, options, out) == OSP_OK)
 	{
-		/* Where in the whole trace it was is not known yet. */
+		/* There is no bar, because the length of the whole trace is not known yet. */
 		d.options.all = true;
 		d.bar_columns = 0;
 		ended = osp_calloc(

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_fold.c
- *	  Many operations of one shape side by side, as one.
+ *	  Folds many siblings of one shape into one line.
  *
- * The children of a parent that has many of them are sorted by a hash of what they
- * have in common, then by their duration: each run of equal hashes is one fold, and
- * its median is in its middle. What is not as it should be is never folded: an
- * operation that lacks its end, or was cut short. Statements inside of a transaction
- * are not folded with those outside, those of a long transaction with no others, and
- * those that took much longer than most with those alone.
+ * The children of a parent that has many of them are sorted by a hash of their common
+ * properties, then by their duration: each run of equal hashes is one fold, and its
+ * median is in its middle. Operations that lack their end, or were broken off, are
+ * never folded. Statements inside a transaction are not folded with those outside, and
+ * those of a long transaction with no others. Statements that took much longer than
+ * most are folded separately.
  */
 #include <stdlib.h>
 
@@ -16,11 +16,11 @@
 #include "report/report_fold.h"
 #include "report/statement_shape.h"
 
-/* A parent with more long transactions has none of them folded apart: the tree would
- * grow with their number. */
+/* If a parent has more long transactions than this, they are not folded apart: the tree
+ * would grow with their number. */
 #define LONG_TRANSACTIONS_MAX 8
 
-/* An operation is an outlier if it took so many times as long as the median, and this
+/* An operation is an outlier if it took this many times as long as the median, and this
  * share of the trace. */
 #define OUTLIER_TIMES 10
 #define OUTLIER_SHARE 0.01
@@ -32,15 +32,15 @@ typedef struct entry
 	osp__node *node;
 	uint64_t key;
 	int64_t duration_ns;
-	uint64_t segment; /* counts begins and ends of transactions before it */
-	bool inside;      /* of a transaction */
+	uint64_t segment; /* number of begins and ends of transactions before it */
+	bool inside;      /* it is inside a transaction */
 } entry;
 
 typedef struct folding
 {
 	osp_report *report;
 	osp__description what;
-	entry *entries; /* of one parent */
+	entry *entries; /* operations of one parent */
 	size_t count;
 	size_t room;
 	uint64_t segment;
@@ -66,7 +66,7 @@ is_plain(const osp__description *what)
 		   what->bound == NULL && what->truncated == 0;
 }
 
-/* What all operations of a fold have in common. */
+/* Hashes the properties that all operations of a fold have in common. */
 static uint64_t
 key_of(const osp__description *what, const osp__node *node)
 {
@@ -79,7 +79,7 @@ key_of(const osp__description *what, const osp__node *node)
 		   osp__name_shape(osp_str_of(what->place), OSP_STR("")) * 41;
 }
 
-/* Notes whether a transaction begins or ends with an operation. */
+/* Notes that an operation begins or ends a transaction. */
 static void
 follow_transaction(folding *f, const osp__node *node)
 {
@@ -117,7 +117,7 @@ add_entry(folding *f, osp__node *node)
 	return OSP_OK;
 }
 
-/* How many entries from one on are of its segment. */
+/* How many entries, from begin on, are of the same segment. */
 static size_t
 segment_size(const folding *f, size_t begin)
 {
@@ -129,7 +129,8 @@ segment_size(const folding *f, size_t begin)
 	return end - begin;
 }
 
-/* Makes keys differ where statements must not be folded because of transactions. */
+/* Changes keys, so that statements of different transactions are not folded
+ * together. */
 static void
 part_transactions(folding *f)
 {
@@ -153,7 +154,7 @@ part_transactions(folding *f)
 	}
 }
 
-/* Makes one of count entries with the same key. */
+/* Makes one fold of all count entries, which have the same key. */
 static osp_status
 make_fold(folding *f, const entry *entries, size_t count)
 {
@@ -188,7 +189,8 @@ make_fold(folding *f, const entry *entries, size_t count)
 	return OSP_OK;
 }
 
-/* The same of those that are no outliers; count entries are sorted by duration. */
+/* Makes a fold of entries with the same key that are no outliers, and one of the
+ * outliers if there are enough. The entries are sorted by duration. */
 static osp_status
 make_folds(folding *f, const entry *entries, size_t count)
 {
@@ -244,7 +246,7 @@ make_room(folding *f, size_t count)
 	return true;
 }
 
-/* The last sibling that is drawn, and those after it, have none to come. */
+/* Marks the last sibling that is drawn, and those after it, as last. */
 static void
 mark_last(osp__node *first)
 {
@@ -258,7 +260,7 @@ mark_last(osp__node *first)
 		last->last_drawn = true;
 }
 
-/* Folds siblings. */
+/* Folds the children of one parent. */
 static osp_status
 fold_siblings(folding *f, osp__node *first)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_json.c
- *	  The report as upstream's `osprofiler trace show --json` prints it, to the
- *	  order of members and the white space; only siblings come in true order.
+ *	  Writes the report as upstream's `osprofiler trace show --json` prints it,
+ *	  with the same order of members and the same white space; but siblings come
+ *	  in their true order.
  *
- * It is made and handed over in pieces, so that only the points and one piece are
- * in memory. Beyond OSP__INDENT_LEVELS levels, lines are not broken any more.
+ * The text is handed over in pieces, so that only the points and one piece are in
+ * memory. Beyond OSP__INDENT_LEVELS levels, lines are not broken any more.
  */
 #include "base/buf_fast.h"
 #include "report/report_piece.h"
@@ -14,7 +15,7 @@
 
 #define INDENT 2
 
-/* Nesting of JSON: the children of the report, and of a node in it. */
+/* JSON nesting levels: of the report's children, and for each level of nodes. */
 #define ROOT_LEVEL      2
 #define LEVELS_PER_NODE 2
 
@@ -50,7 +51,7 @@ put_number(emitter *e, osp_str key, int64_t value, size_t level)
 	osp_buf_add_i64(&e->out.buf, value);
 }
 
-/* A time in milliseconds since the report's first one. */
+/* Writes a time in milliseconds since the first point of the report. */
 static void
 put_time(emitter *e, osp_str key, int64_t ns, size_t level)
 {
@@ -58,8 +59,8 @@ put_time(emitter *e, osp_str key, int64_t ns, size_t level)
 }
 
 /*
- * Members of a point: its payload; the first of its kind brings the time with
- * it, a stop also how it ended.
+ * Writes the members of a point: its payload, the time if it is the first of
+ * its kind, and for a stop the outcome.
  */
 static void
 put_point(emitter *e, const osp__node *node, const osp__point *point,
@@ -121,7 +122,7 @@ node_level(int depth)
 	return ROOT_LEVEL + LEVELS_PER_NODE * (size_t) depth;
 }
 
-/* Everything of a node up to its first child. */
+/* Writes the part of a node before its first child. */
 static void
 open_node(emitter *e, const osp__node *node, int depth)
 {
@@ -139,7 +140,7 @@ open_node(emitter *e, const osp__node *node, int depth)
 	osp__piece_step(&e->out);
 }
 
-/* Everything of a node behind its last child. */
+/* Writes the part of a node behind its last child. */
 static void
 close_node(emitter *e, const osp__node *node, int depth)
 {
@@ -180,7 +181,7 @@ put_children(emitter *e)
 	}
 }
 
-/* Upstream's members for the whole trace; null where there is no point. */
+/* Writes upstream's members for the whole trace; null if there is no point. */
 static void
 put_total(emitter *e)
 {

@@ -39,7 +39,7 @@ osp__draw_gap(osp__drawing *d)
 	osp__draw_pad(d, d->columns + OSP__GAP);
 }
 
-/* Adds bytes of ours that take so many columns. */
+/* Adds this program's own bytes, which take this many columns. */
 static void
 add_bytes(osp__drawing *d, const char *color, osp_str text, size_t columns)
 {
@@ -112,8 +112,8 @@ bar_position(const osp__drawing *d, double ns)
 	return (unsigned) (share * 2 * d->bar_columns + 0.5);
 }
 
-/* Where the bar of an operation without a stop ends: with its caller, beyond which
- * nothing says that it ran, or else with the trace. */
+/* The end of the bar of an operation without a stop: the end of its nearest ended
+ * ancestor, because nothing shows that it ran longer, or else of the trace. */
 static unsigned
 open_end(const osp__drawing *d, const osp__node *node)
 {
@@ -143,7 +143,7 @@ add_bar(osp__drawing *d, const osp__node *node)
 	const char *color = open ? OSP__COLOR_WARN : OSP__COLOR_TIME;
 	unsigned i;
 
-	/* However short it is, it can be seen. */
+	/* Even the shortest operation has a visible bar. */
 	if (first >= halves)
 		first = halves - 1;
 	if (open)

@@ -4,7 +4,7 @@
  *	  The parts of a line of the drawn report: texts in colours, columns, times and
  *	  bars. Private to the files of the report.
  *
- * Where the lines have a width, nothing is added beyond it.
+ * If lines have a width, nothing is added beyond it.
  */
 #ifndef OSPROFILER_REPORT_LINE_H
 #define OSPROFILER_REPORT_LINE_H
@@ -12,7 +12,7 @@
 #include "report/report_describe.h"
 #include "report/report_fold.h"
 
-/* Columns of the parts of a line. */
+/* Widths of the parts of a line, in columns. */
 #define OSP__DURATION_COLUMNS 8
 #define OSP__OFFSET_COLUMNS   9
 #define OSP__GAP              2
@@ -27,7 +27,7 @@
 #define OSP__COLOR_ROWS  "32"
 #define OSP__COLOR_TIME  "36"
 
-/* A text that was made fit for a terminal, and its columns with the gap before it. */
+/* A text that is safe for a terminal, and its columns with the gap before it. */
 typedef struct osp__fitted
 {
 	osp_buf text;
@@ -39,23 +39,23 @@ typedef struct osp__drawing
 	osp_report *report;
 	osp_draw_options options;
 	osp_buf *out;
-	osp_buf decoded;    /* a text that is about to be shown */
-	osp__fitted detail; /* the texts of a line that share what is left of it */
+	osp_buf decoded;    /* a text that will be shown next */
+	osp__fitted detail; /* these texts share the rest of a line */
 	osp__fitted error;
 	osp__fitted tail;
 	osp__fitted place;
 	osp__description what;
-	char mark[256];        /* what is said of a node in parentheses */
-	const osp__fold *fold; /* that the line stands for; NULL: one operation */
+	char mark[256];        /* the remark in parentheses behind a node */
+	const osp__fold *fold; /* the fold of this line; NULL: one operation */
 	osp_status status;
-	size_t columns; /* of the line so far */
+	size_t columns; /* columns of the line so far */
 	unsigned bar_columns;
 	bool offsets;
-	int levels; /* that are drawn */
+	int levels; /* levels of branches to draw */
 	int64_t total_ns;
 } osp__drawing;
 
-/* Columns that are left of the line. */
+/* Columns that are left on the line. */
 static inline size_t
 osp__draw_room(const osp__drawing *d)
 {
@@ -64,28 +64,28 @@ osp__draw_room(const osp__drawing *d)
 	return d->options.width > d->columns ? d->options.width - d->columns : 0;
 }
 
-/* Begins and ends a colour; NULL is the terminal's own. */
+/* Begins and ends a colour; NULL is the terminal's default. */
 void osp__draw_color(osp__drawing *d, const char *color);
 void osp__draw_color_end(osp__drawing *d, const char *color);
 
-/* Adds spaces up to a column of the line. */
+/* Adds spaces up to a column of the line, or the gap between two parts. */
 void osp__draw_pad(osp__drawing *d, size_t column);
 void osp__draw_gap(osp__drawing *d);
 
-/* Adds text of ours, one column for each character; at the right end of columns. */
+/* Adds an ASCII text of this program; the second one right-aligned in columns. */
 void osp__draw_ascii(osp__drawing *d, const char *color, const char *text);
 void osp__draw_right(osp__drawing *d, const char *color, const char *text,
 					 size_t columns);
 
-/* Adds the inside of a JSON string of the report, decoded and made fit; at most
- * max_columns of it. */
+/* Adds the inside of a JSON string of the report, decoded and safe for a terminal, in
+ * at most max_columns. */
 void osp__draw_json(osp__drawing *d, const char *color, osp_str inside,
 					size_t max_columns);
 
-/* When a node began, since the trace did. */
+/* The time from the start of the trace to the start of a node. */
 int64_t osp__draw_offset_ns(const osp__drawing *d, const osp__node *node);
 
-/* Adds what stands before the tree: duration, begin, bar; and their headings. */
+/* Adds the columns before the tree (duration, begin, bar), or their headings. */
 void osp__draw_times(osp__drawing *d, const osp__node *node);
 void osp__draw_headings(osp__drawing *d);
 

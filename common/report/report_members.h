@@ -8,14 +8,14 @@
 
 #include "osprofiler/buf.h"
 
-/* Begins a member: appends its key, after a comma unless it is the first member of
- * its object. The value has to follow. */
+/* Begins a member: appends its key, after a comma unless it is the first member of its
+ * object. The caller appends the value. */
 void osp__member_key(osp_buf *out, const char *key);
 
 /* Appends a member whose value is a number. */
 void osp__member_number(osp_buf *out, const char *key, double value);
 
-/* The same of a time, in milliseconds. */
+/* Appends a member whose value is a time in milliseconds. */
 void osp__member_ms(osp_buf *out, const char *key, int64_t ns);
 
 #endif /* OSPROFILER_REPORT_MEMBERS_H */

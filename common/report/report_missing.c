@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_missing.c
- *	  Does the half of a trace that a server records lack?
+ *	  Finds out whether the server's half of a trace is missing.
  *
  * The client's hooks of libpq record, for each connection, whether its statements
  * carry a context (db.sends_context). A server that knows the key answers such a
@@ -10,7 +10,7 @@
  */
 #include "report/report_describe.h"
 
-/* Statements that are read until one of them was sent with a context. */
+/* How many statements are read while none is found that was sent with a context. */
 #define STATEMENTS_MAX 1000
 
 static const osp__point *
@@ -23,8 +23,8 @@ start_of(const osp__node *node)
 	return point;
 }
 
-/* What the start of an operation "db" says of it, until the next point is read; NULL:
- * nothing, or it is another operation. */
+/* Reads the member db of the start of an operation "db", valid until the next point is
+ * read. NULL: there is none, or it is another operation. */
 static yyjson_val *
 read_db(osp_report *report, const osp__node *node)
 {
@@ -37,8 +37,8 @@ read_db(osp_report *report, const osp__node *node)
 		yyjson_obj_get(osp__json_root(&report->reader), "info"), "db");
 }
 
-/* Was the statement sent with a context? Prepared ones, which have a name, and
- * calls that are no statements carry none. */
+/* Was the statement sent with a context? Prepared statements, which have a name, and
+ * calls that execute no statement carry none. */
 static bool
 was_context_sent(osp_report *report, const osp__node *node, osp_buf *server)
 {
@@ -83,7 +83,8 @@ osp_report_lacks_server(osp_report *report, osp_buf *server, bool *lacks)
 	return osp_buf_status(server);
 }
 
-/* OSProfiler in Python records the text and the parameters, and no server. */
+/* Is it an operation of OSProfiler in Python? That records text and parameters, but no
+ * server. */
 static bool
 is_of_python(osp_report *report, const osp__node *node)
 {

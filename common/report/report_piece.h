@@ -9,8 +9,8 @@
 
 #include "osprofiler/report.h"
 
-/* A piece is handed over when it has so many bytes; it holds at least what belongs to
- * one operation. */
+/* A piece is handed over when it has at least this many bytes; it always holds whole
+ * operations. */
 #define OSP__PIECE_SIZE 65536
 
 typedef struct osp__piece
@@ -24,10 +24,10 @@ typedef struct osp__piece
 void osp__piece_init(osp__piece *piece, const osp_allocator *alc,
 					 osp_write_fn write, void *ctx);
 
-/* Hands over what there is. */
+/* Hands over the bytes of the current piece. */
 void osp__piece_flush(osp__piece *piece);
 
-/* The same if that is enough for a piece. */
+/* Hands over the piece if it has enough bytes. */
 static inline void
 osp__piece_step(osp__piece *piece)
 {
@@ -35,7 +35,7 @@ osp__piece_step(osp__piece *piece)
 		osp__piece_flush(piece);
 }
 
-/* Hands over the rest, and frees all. */
+/* Hands over the rest, and frees the piece. */
 osp_status osp__piece_end(osp__piece *piece) OSP_MUST_CHECK;
 
 #endif /* OSPROFILER_REPORT_PIECE_H */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_remark.c
- *	  What is unusual about an operation, in a few words behind its line: rows that
- *	  were not expected, that were read in vain, what did not fit into memory.
+ *	  Finds what is unusual about an operation, for a few words behind its line: more
+ *	  rows than expected, rows that were read in vain, data that did not fit into
+ *	  memory.
  */
 #include "report/report_describe.h"
 
@@ -11,7 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Nothing smaller than these is remarkable. */
+/* The least values that get a remark. */
 #define WRONG_TIMES 10
 #define WRONG_ROWS  100
 #define LOOPS_MIN   100
@@ -20,7 +21,8 @@
 #define TIME_MAX_MS 9e12 /* what 64 bits of nanoseconds hold */
 #define BLOCK_KB    8
 
-/* A figure. NAN, with which no comparison is true: it is too large to be one. */
+/* Reads a figure; NAN, for which every comparison is false, if it is too large to be
+ * real. */
 static double
 number(yyjson_val *object, const char *key)
 {
@@ -29,7 +31,7 @@ number(yyjson_val *object, const char *key)
 	return value <= OSP__FIGURE_MAX ? value : NAN;
 }
 
-/* Appends to the remark, behind a comma. */
+/* Appends to the remark, behind a comma if it is not empty. */
 __attribute__((format(printf, 2, 3))) static void
 add(osp__description *what, const char *format, ...)
 {
@@ -68,7 +70,7 @@ remark_rows(yyjson_val *node, osp__description *what)
 	double each = loops > 0 ? rows / loops : 0;
 	double times = each / (what->plan_rows > 0 ? what->plan_rows : 1);
 
-	/* As in EXPLAIN, the planner's figure is for one loop. */
+	/* The planner's number of rows is for one loop, as in EXPLAIN. */
 	if (each >= WRONG_ROWS && each >= what->plan_rows * WRONG_TIMES &&
 		times <= OSP__FIGURE_MAX)
 		add(what,
@@ -125,7 +127,7 @@ remark_statement(yyjson_val *db, osp__description *what)
 			number(yyjson_obj_get(db, "wal"), "fpi"));
 }
 
-/* The stops of SQLite's operations have their figures in the info itself. */
+/* Remarks on an operation of SQLite, whose figures stand in the stop's info itself. */
 static void
 remark_sqlite(yyjson_val *info, osp__description *what)
 {

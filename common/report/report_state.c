@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_state.c
- *	  How operations stand that lack a start or a stop.
+ *	  Finds the state of operations that lack a start or a stop.
  *
- * An operation without a stop may still run, its process may have ended in the
- * middle of it, or its stop may have been lost on the way. The stop was lost if an
- * operation round it has ended, for the tracers of databases nest what they record.
- * It runs if its process is known to be still tracing, and to have lost nothing.
- * If its process is not known to be at work, and points of its tracer were lost
- * afterwards, the stop was among them. Otherwise nobody knows.
+ * An operation without a stop may still run, its process may have ended in the middle
+ * of it, or its stop may have been lost on the way. The stop was lost if an operation
+ * around it has ended, because the tracers of databases end inner operations first. The
+ * operation is running if its process is known to be tracing, and to have lost nothing.
+ * If nothing is known about its process, and points of its tracer were lost afterwards,
+ * the stop was among them. Otherwise the state is unknown.
  */
 #include "report/report_describe.h"
 
-/* Ancestors that are looked at for the process of an operation. */
+/* How many ancestors are searched for the process of an operation. */
 #define ANCESTORS_MAX 16
 
-/* Processes that are asked about: each answer costs a look at all rings. */
+/* How many processes are asked about: each answer reads all rings. */
 #define QUESTIONS_MAX 256
 
-/* Was it said, after the node began, that points of its tracer were lost? */
+/* Was a loss of points of its tracer reported after the node began? */
 static bool
 is_loss_reported(const osp_report *report, const osp__node *node)
 {
@@ -49,7 +49,8 @@ nests(const osp__node *node)
 		   osp_str_eq(tracer, OSP_STR("sqlite"));
 }
 
-/* Parents come first, so that one answer is enough for all that are in each other. */
+/* Finds operations whose stop was lost. Parents come first, so one ended ancestor is
+ * enough for all operations inside it. */
 void
 osp__report_note_lost(osp_report *report)
 {
@@ -70,7 +71,7 @@ osp__report_note_lost(osp_report *report)
 	}
 }
 
-/* The process that the start of node names; -1: it does not. */
+/* The pid that the start of node names; -1: there is none. */
 static int64_t
 pid_of(osp_report *report, const osp__node *node)
 {
@@ -88,7 +89,8 @@ pid_of(osp_report *report, const osp__node *node)
 	return pid;
 }
 
-/* What runs inside an operation of the same tracer runs in its process. */
+/* Asks for the state of the operation's process. An operation inside another one of the
+ * same tracer has the same process. */
 static osp_process_state
 ask_process(osp_report *report, const osp__node *node)
 {
@@ -96,7 +98,7 @@ ask_process(osp_report *report, const osp__node *node)
 	int64_t pid = -1;
 	int i;
 
-	/* The pid of a client's statement is that of the server's process. */
+	/* A client's statement names the pid of its server's process. */
 	if (report->process_fn == NULL ||
 		report->process_questions >= QUESTIONS_MAX ||
 		osp_str_eq(osp__node_tracer(node), OSP_STR("db")))
@@ -117,7 +119,7 @@ ask_process(osp_report *report, const osp__node *node)
 							  node->started_ns);
 }
 
-/* Asks once for each tree that is made: findings and drawings get the same answer. */
+/* Asks once for each tree, so that findings and drawings use the same answer. */
 static osp_process_state
 process_of(osp_report *report, const osp__node *asked)
 {

@@ -5,7 +5,7 @@
  */
 #include "report/report_table.h"
 
-#define SIZE_FIRST 256 /* at least twice the few of one call */
+#define SIZE_FIRST 256 /* at least twice what one call adds */
 #define SIZE_KEPT  1024
 
 void

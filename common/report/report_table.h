@@ -3,8 +3,8 @@
  * report_table.h
  *	  Hash tables of a report. Private to common/.
  *
- * The keys come from outside, so the hash has a secret key: nobody can make texts
- * that all have the same hash.
+ * The keys of items come from outside, so the hash has a secret key: nobody can make
+ * texts that all have the same hash.
  */
 #ifndef OSPROFILER_REPORT_TABLE_H
 #define OSPROFILER_REPORT_TABLE_H
@@ -18,7 +18,7 @@ typedef struct osp__table_slot
 	void *item; /* NULL: free */
 } osp__table_slot;
 
-/* Items are borrowed. The caller compares them. */
+/* A hash table. Items are borrowed. The caller compares them. */
 typedef struct osp__table
 {
 	const osp_allocator *alc;
@@ -30,13 +30,13 @@ typedef struct osp__table
 void osp__table_init(osp__table *table, const osp_allocator *alc);
 void osp__table_term(osp__table *table);
 
-/* Forgets all items. The memory of a small table is kept. */
+/* Removes all items. The memory of a small table is kept. */
 void osp__table_clear(osp__table *table);
 
 /* Makes room for a few more items; false when there is no memory. */
 bool osp__table_reserve(osp__table *table, size_t more) OSP_MUST_CHECK;
 
-/* Adds an item; there is room for it. */
+/* Adds an item; room for it must have been reserved. */
 void osp__table_add(osp__table *table, uint64_t hash, void *item);
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_value.c
- *	  Values as points write them, and times as persons read them.
+ *	  Reads values of points, and writes times for people.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -89,7 +89,7 @@ osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX])
 		return;
 	}
 
-	/* The next unit begins where three digits would be rounded up to four. */
+	/* Uses the next unit where three digits would be rounded up to four. */
 	while (i < 2 && ns >= units[i].ns * 1000 - units[i].ns / 2)
 		i++;
 	unit = units[i].ns;
@@ -115,7 +115,7 @@ osp__duration_text(int64_t ns, char out[OSP__DURATION_MAX])
 						units[i].name);
 }
 
-/* The part whose remainder is the largest, the last of equal ones. */
+/* The index of the part with the largest remainder, the last of equal ones. */
 static size_t
 largest_remainder(const double *rest, size_t count)
 {

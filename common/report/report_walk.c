@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_walk.c
- *	  The nodes of a report, one by one, as they are drawn.
+ *	  Walks through the nodes of a report, in the order in which they are drawn.
  */
 #include "report/report_tree.h"
 

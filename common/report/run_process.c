@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_process.c
- *	  Is the process that began an operation still tracing? What the rings of a
- *	  run directory say about it.
+ *	  Finds out from the rings of a run directory whether the process that began
+ *	  an operation is still tracing.
  */
 #include "osprofiler/report.h"
 
@@ -37,8 +37,9 @@ now_ns(clockid_t clock)
 }
 
 /*
- * Had the process begun when the operation did? Else its pid is that of another
- * one that is gone. A second is allowed for clocks that are set meanwhile.
+ * Had the process begun when the operation began? If not, its pid belonged to
+ * another process, which is gone. A second is allowed for clocks that were set
+ * meanwhile.
  */
 static bool
 is_old_enough(uint64_t owner, int64_t since_ns)
@@ -49,7 +50,8 @@ is_old_enough(uint64_t owner, int64_t since_ns)
 	return now_ns(CLOCK_REALTIME) - (up_ns - begun_ns) <= since_ns + NS_PER_S;
 }
 
-/* What a ring says about the process, if it is its ring. */
+/* If the ring belongs to the process, returns the state that the ring shows; else
+ * unknown. */
 static osp_process_state
 ask_ring(int dir_fd, const char *name, int64_t pid, int64_t since_ns)
 {

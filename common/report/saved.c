@@ -3,16 +3,16 @@
  * saved.c
  *	  Reading a trace that somebody saved in a file.
  *
- * Only the structure is read here: strings, and how deep braces and brackets
- * are. That is enough to cut notifications out of a text of any size and depth.
- * Each of them is read as JSON afterwards, by the reader that all use: as values of
- * that reader a report of 100 MB would take a gigabyte.
+ * Only the structure is read here: strings, and the nesting of braces and brackets.
+ * That is enough to cut notifications out of a text of any size and depth. Each
+ * notification is read by the JSON reader afterwards. If that read the whole text, a
+ * report of 100 MB would take a gigabyte of memory.
  */
 #include "osprofiler/saved.h"
 
 #include "json/json_plain.h"
 
-/* Members of a report that hold a notification begin so. */
+/* The names of a report's members that hold a notification begin like this. */
 #define PAYLOAD_KEY "\"meta.raw_payload."
 
 typedef struct scanner
@@ -42,7 +42,7 @@ skip_space(const scanner *s, size_t at)
 	return at;
 }
 
-/* Beyond the string that begins at the quote at; beyond the text if it has no
+/* The index behind the string that begins at the quote at; beyond the text if it has no
  * end. */
 static size_t
 skip_string(const scanner *s, size_t at)
@@ -57,7 +57,8 @@ skip_string(const scanner *s, size_t at)
 	return s->text.len + 1;
 }
 
-/* Beyond the object or list that begins at; beyond the text if it has no end. */
+/* The index behind the object or list that begins at; beyond the text if it has no
+ * end. */
 static size_t
 skip_nested(const scanner *s, size_t at)
 {
@@ -81,8 +82,8 @@ skip_nested(const scanner *s, size_t at)
 	return s->text.len + 1;
 }
 
-/* Is there a key that begins with prefix, and its colon behind it, at the quote
- * at? Then *value is where its value begins. */
+/* Does a key that begins with prefix stand at the quote at, with a colon behind it?
+ * Then *value is the index of its value. */
 static bool
 is_key(const scanner *s, size_t at, osp_str prefix, size_t *value)
 {
@@ -130,7 +131,7 @@ hand_over(const scanner *s, size_t begin, size_t end)
 	return s->fn(s->ctx, osp_str_n(s->text.ptr + begin, end - begin));
 }
 
-/* Hands over the raw payloads of a report, wherever in it they are. */
+/* Hands over the raw payloads of a report, at any depth. */
 static osp_status
 read_report(const scanner *s, size_t begin, size_t end)
 {
@@ -155,7 +156,7 @@ read_report(const scanner *s, size_t begin, size_t end)
 	return status;
 }
 
-/* An object, a notification or a report, at *at, which moves beyond it. */
+/* Reads the object at *at, a notification or a report, and moves *at behind it. */
 static osp_status
 read_object(const scanner *s, size_t *at)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * statement_shape.c
- *	  The shape of a statement: what is the same when it runs again with other
- *	  constants.
+ *	  Computes the shape of a statement, which is the same when it runs again
+ *	  with other constants.
  *
- * Strings, numbers and parameters count as one and the same constant, lists of
- * constants as one of them, white space and comments not at all, and letters as
- * lower-case ones. The hash is not cryptographic: a program that makes two
- * statements look alike spoils the report of its own trace only.
+ * All strings, numbers and parameters count as the same constant, and a list of
+ * constants as one. White space and comments are ignored, and letters are taken
+ * as lower case. The hash is not cryptographic: a program that makes two
+ * statements with the same hash only spoils the report of its own trace.
  */
 #include "report/statement_shape.h"
 
@@ -45,7 +45,7 @@ uint64_t
 osp__statement_shape(osp_str text)
 {
 	uint64_t hash = FNV_BASIS;
-	bool constant = false; /* the last token but commas */
+	bool constant = false; /* the last token except commas was a constant */
 	bool comma = false;
 	osp_sql_lexer lexer;
 	osp_sql_token token;

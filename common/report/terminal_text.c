@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * terminal_text.c
- *	  Text from outside on its way to a terminal.
+ *	  Makes text from outside safe for a terminal.
  *
- * How wide a character is, is known for the ranges that matter: terminals do not
- * agree about the rest, and wcwidth() asks the locale.
+ * The widths of characters are listed for the ranges that matter: terminals do not
+ * agree about the rest, and wcwidth() depends on the locale.
  */
 #include "report/terminal_text.h"
 
@@ -16,11 +16,12 @@ typedef struct range
 	uint32_t last;
 } range;
 
-/* Sorted, as all of these. */
+/* White space that becomes a single space. Sorted, like all lists below. */
 static const range spaces[] = {
 	{0x09, 0x0d}, {0x20, 0x20}, {0x85, 0x85}, {0x2028, 0x2029}};
 
-/* Controls; what turns the direction of text, is invisible, or is no text. */
+/* Characters that are escaped: controls, those that change the direction of text or are
+ * invisible, and those that are no text. */
 static const range escaped[] = {{0x00, 0x1f},
 								{0x7f, 0x9f},
 								{0xad, 0xad},
@@ -34,7 +35,7 @@ static const range escaped[] = {{0x00, 0x1f},
 								{0xfff0, 0xfffb},
 								{0xe0000, 0xe0fff}};
 
-/* White space that is shown as it is. */
+/* White space that is written unchanged. */
 static const range blanks[] = {{0xa0, 0xa0},
 							   {0x34f, 0x34f},
 							   {0x115f, 0x1160},
@@ -50,7 +51,7 @@ static const range blanks[] = {{0xa0, 0xa0},
 							   {0xffa0, 0xffa0},
 							   {0xfffe, 0xffff}};
 
-/* Marks that stand on the character before them. */
+/* Marks that are drawn over the character before them. */
 static const range combining[] = {
 	{0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},   {0x5bf, 0x5c7},
 	{0x610, 0x61a},   {0x64b, 0x65f},   {0x670, 0x670},   {0x6d6, 0x6dc},
@@ -58,7 +59,7 @@ static const range combining[] = {
 	{0xe31, 0xe31},   {0xe34, 0xe3a},   {0xe47, 0xe4e},   {0x1ab0, 0x1aff},
 	{0x1dc0, 0x1dff}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
 
-/* East Asian characters and pictures, two columns wide. */
+/* East Asian characters and pictures, which are two columns wide. */
 static const range wide[] = {
 	{0x1100, 0x115f},   {0x231a, 0x231b},   {0x2329, 0x232a},
 	{0x23e9, 0x23ec},   {0x2614, 0x2615},   {0x26a1, 0x26a1},
@@ -99,14 +100,14 @@ osp__is_unseen(uint32_t code)
 		   IN_RANGES(code, blanks);
 }
 
-/* The text that is being written, and where it could still be cut. */
+/* The text that is being written, and the last place where it can be cut. */
 typedef struct shown
 {
 	osp_buf *buf;
 	size_t columns;
 	size_t max_columns;
-	size_t ellipsis; /* columns of it */
-	size_t cut_len;  /* of buf, with room for the ellipsis behind it */
+	size_t ellipsis; /* its columns */
+	size_t cut_len;  /* length of buf that leaves room for the ellipsis */
 	size_t cut_columns;
 	bool can_cut;
 } shown;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_name.c
- *	  The forms under which a trace can be asked for.
+ *	  The forms of a trace's name that a person can give.
  *
- * OpenTelemetry writes a trace id as 32 hex digits; a trace that began with it
- * has the same 128 bits as a UUID for its base_id. Python programs may have used
- * 32 digits as they are.
+ * OpenTelemetry writes a trace id as 32 hex digits; a trace that began with such an id
+ * has a base_id that is a UUID of the same 128 bits. Python programs may have used the
+ * 32 digits themselves.
  */
 #include "osprofiler/context.h"
 #include "osprofiler/report.h"
@@ -19,7 +19,7 @@ is_hex(char c)
 		   (c >= 'A' && c <= 'F');
 }
 
-/* The digits of a name that is a UUID, dashes or not, in lower case. */
+/* Reads the digits of a name that is a UUID, with or without dashes, in lower case. */
 static bool
 read_digits(osp_str name, char digits[DIGITS])
 {
