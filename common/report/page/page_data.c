@@ -43,7 +43,7 @@
 
 #define FORM_VERSION 2
 
-/* In the order of osp__op_kind. */
+/* Names of the kinds, in the order of osp__op_kind. */
 static const char *const kind_names[] = {"idle",
 										 "application",
 										 "database call",
@@ -60,8 +60,8 @@ static const char *const kind_names[] = {"idle",
 										 "SQLite",
 										 "checkpoint"};
 
-/* Whose the time of an operation of this kind is, as the tree says it, where that is
- * another word; NULL: the name of the kind. */
+/* The name for the time of operations of this kind, if the tree uses another word than
+ * the name of the kind; else NULL. */
 static const char *
 time_name(const osp__page *page, osp__op_kind kind)
 {
@@ -91,7 +91,7 @@ time_name(const osp__page *page, osp__op_kind kind)
 
 _Static_assert(KINDS == OSP__OP_KIND_COUNT, "each kind has a name");
 
-/* Where the JSON goes: to the caller, without "<". */
+/* Receives the JSON and hands it to the caller, with "<" escaped. */
 typedef struct sink
 {
 	osp_write_fn write;
@@ -118,7 +118,7 @@ write_escaped(void *ctx, osp_str text)
 	return status == OSP_OK ? out->write(out->ctx, text) : status;
 }
 
-/* Writes a text of ours, and what a buffer holds, and a text of ours. */
+/* Writes before, the contents of a buffer, and after. */
 static void
 write_buf(osp__page *page, sink *out, const char *before, const osp_buf *buf,
 		  const char *after)
@@ -191,7 +191,7 @@ put_states(const osp__page *page, osp_buf *out)
 	osp_buf_add_char(out, ']');
 }
 
-/* What stands above the operations. */
+/* Writes the members for the data above the operations. */
 static void
 put_head(osp__page *page, osp_buf *out)
 {
@@ -221,7 +221,7 @@ put_head(osp__page *page, osp_buf *out)
 	osp__findings_json(&page->findings, out);
 }
 
-/* The row of an operation; false: it has none. */
+/* Finds the row of an operation; false: it has none. */
 static bool
 row_of(const osp__page *page, const osp__op *op, uint32_t *row)
 {
@@ -245,7 +245,7 @@ put_row_number(const osp__page *page, osp_buf *out, const osp__op *op,
 	osp_buf_add_i64(out, row);
 }
 
-/* Marks what the statements of a repetition are, and what ran inside of them. */
+/* Marks the operations that are statements of the repetition, or ran inside them. */
 static void
 mark_repeats(const osp__findings *f, const osp__group *group)
 {
@@ -262,9 +262,9 @@ mark_repeats(const osp__findings *f, const osp__group *group)
 	}
 }
 
-/* A repetition also claims time between its statements. Those claims name the
- * enclosing operation, or BEGIN and COMMIT with what is inside of them. They are not
- * listed as operations of the finding. */
+/* Is the claim's operation listed with the finding? The finding of a repetition also
+ * claims time between its statements. Those claims name the enclosing operation, or
+ * BEGIN and COMMIT with everything inside them, and are not listed. */
 static bool
 is_meant(const osp__group *group, const osp__claim *claim)
 {
@@ -272,8 +272,8 @@ is_meant(const osp__group *group, const osp__claim *claim)
 		   claim->op->handled;
 }
 
-/* A claim of an operation that is less than this part of the largest one is not listed,
- * either: the planning of a statement that waited for a processor. */
+/* A claim of an operation that is less than this part of the largest one is not listed
+ * either, for example the planning of a statement that waited for a processor. */
 #define LISTED_PART 1000
 
 static int64_t
@@ -306,7 +306,8 @@ put_claims(const osp__page *page, osp_buf *out)
 		if (group->rule->tell == osp__tell_repeats)
 			mark_repeats(f, group);
 
-		/* The text names it first, and the loop that took the time behind it. */
+		/* The finding's text names this node first, and then the loop that took the
+		 * time. */
 		if (group->rule->tell == osp__tell_estimates)
 			put_row_number(page, out, group->first, &first);
 		for (k = 0; k < OSP__EVIDENCE_OPS_MAX && k < group->count; k++)
@@ -325,10 +326,10 @@ put_claims(const osp__page *page, osp_buf *out)
 	osp_buf_add_char(out, ']');
 }
 
-/* A statement is what a finding is about if it has this part of its time. */
+/* A finding is about one statement if that has at least this part of its time. */
 #define MOST 0.75
 
-/* The statement, without its constants, that a claim is of; 0: it is of none. */
+/* The shape of the statement that a claim belongs to; 0: it belongs to none. */
 static uint64_t
 claimed_shape(const osp__claim *claim)
 {
@@ -337,8 +338,8 @@ claimed_shape(const osp__claim *claim)
 	return statement != NULL ? statement->shape : 0;
 }
 
-/* The shape that has more than half of the time of the listed operations, if one has:
- * each other shape takes from its lead (Boyer and Moore). */
+/* The shape that has more than half of the time of the listed operations, if there is
+ * one: the time of each other shape reduces its lead (Boyer and Moore). */
 static uint64_t
 majority_shape(const osp__group *group)
 {
@@ -365,7 +366,8 @@ majority_shape(const osp__group *group)
 	return found;
 }
 
-/* The statement of that shape that the finding names, or which has the largest claim. */
+/* The statement of this shape that the finding names, or else the one with the largest
+ * claim. */
 static const osp__op *
 statement_of_shape(const osp__group *group, uint64_t shape)
 {
@@ -386,7 +388,7 @@ statement_of_shape(const osp__group *group, uint64_t shape)
 	return found;
 }
 
-/* Which part of the listed operations' time statements of a shape have. */
+/* The part of the listed operations' time that belongs to statements of this shape. */
 static double
 part_of_shape(const osp__group *group, uint64_t shape)
 {
@@ -405,7 +407,7 @@ part_of_shape(const osp__group *group, uint64_t shape)
 	return all_ns > 0 ? shape_ns / all_ns : 0;
 }
 
-/* The node of a plan that a finding names, or NULL. */
+/* The plan node that a finding blames, or NULL. */
 static const osp__op *
 blamed_node(const osp__group *group)
 {
@@ -416,7 +418,8 @@ blamed_node(const osp__group *group)
 	return op != NULL && op->kind == OSP__OP_NODE ? op : NULL;
 }
 
-/* Was time of plans' nodes claimed that nobody measured? */
+/* Is part of the finding's time an estimate, because the time of a plan node was not
+ * measured? */
 static bool
 is_estimated(const osp__group *group)
 {
@@ -435,7 +438,8 @@ row_or_none(const osp__page *page, const osp__op *op)
 	return op != NULL && row_of(page, op, &row) ? (int64_t) row : -1;
 }
 
-/* The join that a wrong estimate made expensive: largest of its group. */
+/* Adds the join that a wrong estimate made expensive, which is the largest operation of
+ * the group, and its inner side. */
 static void
 put_join(const osp__page *page, osp_buf *out, const osp__op *join)
 {
@@ -513,7 +517,7 @@ put_shapes(const osp__page *page, osp_buf *out)
 	osp_buf_add_char(out, ']');
 }
 
-/* The tree, the causes and the folds that the columns are made of. */
+/* Makes the tree, the findings and the folds, of which the columns are made. */
 static void
 prepare(osp__page *page, osp_report *report)
 {
@@ -578,7 +582,7 @@ page_term(osp__page *page)
 static void
 write_points(osp__page *page, sink *out)
 {
-	/* An empty line: the page divides the data there. */
+	/* An empty line, at which the page divides the data. */
 	write_buf(page, out, ",\n\n\"templates\":[", &page->templates.json, "]");
 	osp__page_put_columns(
 		page, OSP__PAGE_POINT_COLUMNS, OSP__PAGE_COLUMNS, write_escaped, out);

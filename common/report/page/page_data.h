@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * page_data.h
- *	  A trace as the page of `osprofiler trace show --html` reads it. Private to
- *	  report/page/.
+ *	  The data of a trace for the page of `osprofiler trace show --html`.
+ *	  Private to report/page/.
  *
- * The page gets one JSON object. The operations are rows, in the order in which
- * they are drawn, and each fact about them is a column: an array with a number for
- * each row. Texts stand once, in "strings", and are named by their place there;
- * string 0 is the empty one. page_data.c lists the members.
+ * The page gets one JSON object. The operations are rows, in the order in which they
+ * are drawn, and each fact about them is a column: an array with a number for each row.
+ * Each text is stored once, in "strings", and is referred to by its index there; string
+ * 0 is empty. page_data.c lists the members.
  *
- * The notifications themselves stand in "values", a list of numbers. What all
- * notifications of a kind have in common is a template (page_points.c), so each of
- * them needs only the numbers in which it differs.
+ * The notifications themselves stand in "values", a list of numbers. The common part of
+ * all notifications of a kind is a template (page_points.c), so each of them needs only
+ * the numbers in which it differs.
  *
  * In a long trace, notifications and ids are most of the data, and a page is drawn
- * without them. So they come last, behind an empty line, and the page reads them when
- * somebody asks for them. Texts that nothing else has stand there, in "point_strings":
- * notifications and ids name string n by 2 * n, and that one by 2 * n + 1.
+ * without them. So they come last, behind an empty line, and the page reads them only
+ * on demand. Texts that only they use are also there, in "point_strings": notifications
+ * and ids refer to text n of "strings" by 2 * n, and to text n of "point_strings" by 2
+ * * n + 1.
  */
 #ifndef OSPROFILER_PAGE_DATA_H
 #define OSPROFILER_PAGE_DATA_H
 
 #include "report/findings/findings.h"
 
-/* The columns; page_rows.c has their names and meaning. */
+/* The columns; page_rows.c has their names and meanings. */
 typedef enum osp__page_column
 {
 	OSP__PAGE_DEPTH,
@@ -42,22 +43,22 @@ typedef enum osp__page_column
 	OSP__PAGE_FOLD,
 	OSP__PAGE_SERVICE,
 	OSP__PAGE_HOST,
-	OSP__PAGE_POINT_COLUMNS, /* the first of those that come last */
+	OSP__PAGE_POINT_COLUMNS, /* the first of the columns that come last */
 	OSP__PAGE_ID = OSP__PAGE_POINT_COLUMNS,
 	OSP__PAGE_AT,
 	OSP__PAGE_COLUMNS
 } osp__page_column;
 
-/* Texts that got a number; texts are JSON. */
+/* A list of different texts, which are JSON, and their numbers. */
 typedef struct osp__page_texts
 {
-	/* Not NULL: a text that is in there has its number from there, doubled, and others
+	/* If not NULL: a text of that list keeps its number there, doubled, and other texts
 	 * have odd numbers. */
 	const struct osp__page_texts *before;
 	osp__arena *arena;
 	osp_uuid hash_key;
 	osp__table table;
-	osp_buf json; /* all of them, a comma between two */
+	osp_buf json; /* all texts, a comma between two */
 	uint32_t count;
 } osp__page_texts;
 
@@ -67,19 +68,19 @@ typedef struct osp__page_shape
 	struct osp__page_shape *next;
 	uint64_t key;
 	uint32_t number;
-	uint32_t name; /* string of the operation that came first */
-	uint32_t text; /* the same; without its constants if there is another one */
+	uint32_t name; /* string: name of the first operation */
+	uint32_t text; /* string: its text; without constants if there are more */
 	int kind;
 	uint64_t count;
 	uint64_t failed;
-	bool timed; /* one of them says how long it took */
+	bool timed; /* the time of at least one of them was measured */
 	int64_t total_ns;
 	int64_t self_ns;
 	int64_t max_ns;
 	uint32_t max_row;
 } osp__page_shape;
 
-/* A page in the making. */
+/* State while the data of a page is made. */
 typedef struct osp__page
 {
 	osp_report *report;
@@ -96,12 +97,12 @@ typedef struct osp__page
 	osp_buf folds;
 	uint32_t fold_count;
 	osp_buf waits;
-	osp_buf parents; /* of operations whose parent is not in the trace */
+	osp_buf parents; /* parents that are not in the trace */
 	osp__table shape_table;
 	osp__page_shape *first_shape;
 	osp__page_shape *last_shape;
 	uint32_t shape_count;
-	uint32_t *rows; /* by the order of the nodes in time */
+	uint32_t *rows; /* row numbers, by the nodes' rank in time */
 	uint32_t row_count;
 	uint64_t failed;
 	uint64_t states[OSP__UNFINISHED + 1];
@@ -114,38 +115,39 @@ void osp__page_texts_init(osp__page_texts *texts, const osp_report *report,
 						  osp__arena *arena, const osp__page_texts *before);
 void osp__page_texts_term(osp__page_texts *texts);
 
-/* The number of a JSON text, which is written whole; lasting: it is never freed
- * or changed while the page is made, and need not be copied. */
+/* The number of a JSON text, which is added if it is new. lasting: the text is not
+ * freed or changed while the page is made, and need not be copied. */
 uint32_t osp__page_text(osp__page *page, osp__page_texts *texts, osp_str json,
 						bool lasting);
 
-/* The number of the string that is the JSON value, or of the text of a value that
- * is none; that of the empty string for null. The value lasts. */
+/* The number of the string in a JSON value; for other values, that of the value's text;
+ * for null, that of the empty string. value must last. */
 uint32_t osp__page_value(osp__page *page, osp__page_texts *texts,
 						 osp_str value);
 
-/* The number of the string that has this inside. */
+/* The number of the string whose JSON form has this inside. */
 uint32_t osp__page_inside(osp__page *page, osp__page_texts *texts,
 						  osp_str inside);
 
-/* The number of a text in UTF-8. */
+/* The number of the string for a text in UTF-8. */
 uint32_t osp__page_string(osp__page *page, osp__page_texts *texts,
 						  osp_str string);
 
 /* ---- page_points.c ---- */
 
-/* Adds all notifications of an operation to the values. */
+/* Adds all notifications of an operation to "values". */
 void osp__page_points(osp__page *page, const osp__node *node);
 
 /* ---- page_waits.c ---- */
 
-/* Notes what the operation of the current row waited for. What page->what says of it
- * may be gone afterwards. */
+/* Adds the waits of the operation of the current row. May invalidate the texts of
+ * page->what. */
 void osp__page_waits(osp__page *page, const osp__node *node);
 
 /* ---- page_shapes.c ---- */
 
-/* Counts an operation, which page->what describes; returns its shape's number. */
+/* Counts an operation, which page->what describes, for its shape; returns the shape's
+ * number. */
 uint32_t osp__page_count_shape(osp__page *page, const osp__op *op,
 							   uint32_t name, uint32_t text, int64_t self_ns);
 
@@ -154,8 +156,8 @@ uint32_t osp__page_count_shape(osp__page *page, const osp__op *op,
 /* Fills all columns. */
 void osp__page_rows(osp__page *page);
 
-/* Writes those from one on and before another one, as members of an object:
- * "depth":[...],... */
+/* Writes the columns from one number up to, but not including, another one, as members
+ * of an object: "depth":[...],... */
 void osp__page_put_columns(osp__page *page, int from, int to,
 						   osp_write_fn write, void *ctx);
 

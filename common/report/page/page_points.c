@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * page_points.c
- *	  The notifications of an operation as numbers.
+ *	  Encodes the notifications of an operation as numbers.
  *
  * A notification is its template, a JSON text in which a number stands for each
  * value, and the values in the order of the text:
@@ -19,14 +19,14 @@
 
 #include "osprofiler/notification.h"
 
-/* Digits that a double holds in any case. */
+/* A double holds any number with this many digits. */
 #define SAFE_DIGITS 15
 
 typedef struct encoder
 {
 	osp__page *page;
 	osp_buf form;   /* the template */
-	osp_buf values; /* ",1,2,3" */
+	osp_buf values; /* like ",1,2,3" */
 	size_t count;
 } encoder;
 
@@ -39,7 +39,7 @@ put_value(encoder *e, int kind, int64_t value)
 	e->count++;
 }
 
-/* How long the string at the beginning of a JSON text is, with its quotes. */
+/* Length of the string at the beginning of a JSON text, with its quotes. */
 static size_t
 string_length(osp_str text)
 {
@@ -56,7 +56,7 @@ is_space(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Is a string of this length at the beginning of a JSON text a member's name? */
+/* Is the string of this length, at the beginning of a JSON text, a member's name? */
 static bool
 is_name(osp_str text, size_t len)
 {
@@ -76,7 +76,7 @@ scalar_length(osp_str text)
 	return i;
 }
 
-/* Is this number, read as a double and written again, the same text? */
+/* Does the number, read as a double and written by JavaScript, give the same text? */
 static bool
 is_safe_number(osp_str text)
 {
@@ -154,7 +154,8 @@ put_json(encoder *e, osp_str text)
 	}
 }
 
-/* The timestamp as a distance, if that gives the same text again. */
+/* Adds the timestamp as a distance if that gives back the same text, or else as
+ * text. */
 static void
 put_timestamp(encoder *e, osp_str value)
 {
@@ -177,7 +178,7 @@ put_timestamp(encoder *e, osp_str value)
 	put_json(e, value);
 }
 
-/* Does a column say what this member says? */
+/* Does a column hold the value of this member? */
 static bool
 is_in_column(const osp__page *page, const osp__node *node, osp_str key,
 			 osp_str value)

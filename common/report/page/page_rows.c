@@ -11,26 +11,27 @@
 #include "report/report_fold.h"
 
 static const char *const names[OSP__PAGE_COLUMNS] = {
-	"depth", /* levels below the trace */
+	"depth", /* levels of operations above it */
 	"name",  /* string */
 	"begin", /* ns since the trace began, by the clock of its caller's host */
-	"duration", /* ns; -1: not known; -2: not measured, only rows were counted; -3 - ns:
-				 * not known, but at most ns, for its caller ended then */
-	"self",    /* ns without what runs in it; a node's of a plan is also part of
-				 * its statement's */
-	"kind",    /* osp__op_kind */
-	"state",   /* osp__state */
-	"text",    /* string: what it did */
-	"error",   /* string: type and message */
-	"mark",    /* string: what restricts the rest */
-	"remark",  /* string: what is unusual */
-	"rows",    /* -1: none of its business */
-	"shape",   /* place in "shapes" */
-	"fold",    /* 0, or 1 + its place in "folds" */
-	"service", /* string */
-	"host",    /* string */
-	"id",      /* the trace_id; string, as notifications name them */
-	"at",      /* where its notifications begin in "values" */
+	"duration", /* ns; -1: not known; -2: not measured, only rows were counted;
+				 * -3 - ns: not known, but at most ns, because its caller ended
+				 * then */
+	"self",     /* ns without operations inside it; the time of a plan's node is
+				 * also part of its statement's */
+	"kind",     /* osp__op_kind */
+	"state",    /* osp__state */
+	"text",     /* string: what the operation did */
+	"error",    /* string: type and message */
+	"mark",     /* string: what qualifies the row */
+	"remark",   /* string: what is unusual about it */
+	"rows",     /* -1: not known, or meaningless */
+	"shape",    /* index in "shapes" */
+	"fold",     /* 0, or 1 + index in "folds" */
+	"service",  /* string */
+	"host",     /* string */
+	"id",       /* the trace_id; numbered like texts of notifications */
+	"at",       /* index of its notifications in "values" */
 };
 
 static void
@@ -43,7 +44,7 @@ put(osp__page *page, osp__page_column column, int64_t value)
 	osp_buf_add_i64(buf, value);
 }
 
-/* The string of what restricts the rest. */
+/* The string with what qualifies the row; 0: nothing. */
 static uint32_t
 mark_of(osp__page *page, const osp__op *op)
 {
@@ -117,12 +118,13 @@ duration_of(const osp__page *page, const osp__op *op)
 	if (node->starts == 0 && node->elapsed_ns < 0)
 		return -1;
 
-	/* A clock that was set back is known, too: as in a drawing. */
+	/* If the clock was set back, the duration is known, too: 0, as in a drawing. */
 	ns = osp__node_duration_ns(node);
 	return ns > 0 ? ns : 0;
 }
 
-/* Writes a fold when the first operation of it comes; 0 for no fold. */
+/* The number of the node's fold, which is written with its first operation; 0: no
+ * fold. */
 static uint32_t
 fold_number(osp__page *page, const osp__node *node)
 {
@@ -150,7 +152,7 @@ fold_number(osp__page *page, const osp__node *node)
 	return fold->number;
 }
 
-/* The parent that an operation names and the trace does not have. */
+/* Adds the parent that an operation names, if it is not in the trace. */
 static void
 put_parent(osp__page *page, const osp__node *node)
 {
@@ -224,7 +226,7 @@ osp__page_rows(osp__page *page)
 	{
 		page->rows[node->order] = UINT32_MAX;
 
-		/* The head has the reports of losses. */
+		/* Reports of losses are shown in the head only. */
 		if (!node->loss)
 			put_row(page, osp__op_of(&page->findings, node), depth);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * page_shapes.c
- *	  Sums over the operations of one shape (osp__op_key()).
+ *	  Adds up the operations of each shape (osp__op_key()).
  */
 #include "report/page/page_data.h"
 
@@ -41,14 +41,15 @@ make_shape(osp__page *page, uint64_t key)
 	return shape;
 }
 
-/* Does the text of operations of this kind hold constants? */
+/* Is the text of operations of this kind a statement, which may have constants? */
 static bool
 is_statement(int kind)
 {
 	return kind == OSP__OP_DB || kind == OSP__OP_PG || kind == OSP__OP_SQLITE;
 }
 
-/* The text that all operations of a shape share: question marks for constants. */
+/* Replaces the constants in the text of a shape by question marks, because its
+ * operations differ in them. */
 static void
 name_shape(osp__page *page, osp__page_shape *shape)
 {

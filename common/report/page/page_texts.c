@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * page_texts.c
- *	  Texts that stand once in a page, and have a number.
+ *	  Keeps the texts of a page, each of them once, and numbers them.
  */
 #include "report/page/page_data.h"
 
@@ -32,7 +32,7 @@ osp__page_texts_term(osp__page_texts *texts)
 	osp_buf_term(&texts->json);
 }
 
-/* What a text of these is named by. */
+/* The number by which the page refers to a text of this list. */
 static uint32_t
 name_of(const osp__page_texts *texts, const text *known)
 {
@@ -83,7 +83,7 @@ osp__page_text(osp__page *page, osp__page_texts *texts, osp_str json,
 uint32_t
 osp__page_value(osp__page *page, osp__page_texts *texts, osp_str value)
 {
-	/* The empty string is the first one, and 0 doubled is 0. */
+	/* The empty string has number 0 in "strings", and 0 doubled is 0. */
 	if (value.len == 0 || osp_str_eq(value, OSP_STR("null")))
 		return 0;
 	if (value.ptr[0] == '"')
@@ -91,7 +91,7 @@ osp__page_value(osp__page *page, osp__page_texts *texts, osp_str value)
 	return osp__page_string(page, texts, value);
 }
 
-/* The string that is in scratch, in quotes. */
+/* The number of the string whose JSON form is in scratch. */
 static uint32_t
 scratch_string(osp__page *page, osp__page_texts *texts)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * page_waits.c
- *	  What statements waited for, by kind: the part before the colon of a wait event
- *	  ("Lock", "IO"). As in the points, the waits of a statement include those of what
- *	  it ran.
+ *	  Adds up the waits of statements by kind, which is the part before the colon of a
+ *	  wait event ("Lock", "IO"). As in the points, the waits of a statement include
+ *	  those of operations inside it.
  */
 #include "report/page/page_data.h"
 
 #include <inttypes.h>
 
-/* PostgreSQL has nine kinds; what is beyond these is not listed. */
+/* The most kinds that are listed for a statement; PostgreSQL has nine. */
 #define WAIT_KINDS 12
 
 typedef struct wait_sum
@@ -43,7 +43,7 @@ add_wait(wait_sum *sums, size_t count, osp_str kind, double ms)
 	return count;
 }
 
-/* Appends ",[row,kind,ns,kind,ns,...]"; kind is a string. */
+/* Appends ",[row,kind,ns,kind,ns,...]"; kind is the number of a string. */
 static void
 put_waits(osp__page *page, const wait_sum *sums, size_t count)
 {
