@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * chrome_lanes.c
- *	  Operations in lanes.
+ *	  Puts operations into lanes.
  */
 #include "report/export/chrome_lanes.h"
 
 #include <stdlib.h>
 
-/* Lanes of a process that are tried; where so many run at once, further ones get a
- * lane each. */
+/* How many lanes of a process are searched for room. If more operations run at once,
+ * each gets a new lane. */
 #define LANES_TRIED 256
 
-/* Sorts by begin; then puts the one that ends last first; then ancestors. */
+/* Sorts bars by begin; of those with the same begin, the one that ends last comes
+ * first; then ancestors come first. */
 static int
 compare_bars(const void *a, const void *b)
 {
@@ -50,7 +51,7 @@ make_process(osp__lanes *lanes, const osp__node *node)
 	return process;
 }
 
-/* The process of a node; NULL: no memory. */
+/* Finds or makes the process of a node; NULL: no memory. */
 static osp__chrome_process *
 find_process(osp__lanes *lanes, const osp__node *node)
 {
@@ -76,7 +77,7 @@ is_ancestor(const osp__bar *ancestor, const osp__bar *bar)
 	return ancestor->order <= bar->order && bar->order <= ancestor->last_below;
 }
 
-/* Is there room in the lane? What has ended makes room. */
+/* Is there room for the bar in the lane? Bars that have ended are taken out of it. */
 static bool
 fits(osp__lane *lane, const osp__bar *bar)
 {
@@ -106,7 +107,7 @@ make_lane(osp__lanes *lanes, osp__chrome_process *process)
 	return lane;
 }
 
-/* A lane for a bar: its parent's if there is room; NULL: no memory. */
+/* Finds a lane for a bar: its parent's if there is room; NULL: no memory. */
 static osp__lane *
 find_lane(osp__lanes *lanes, osp__chrome_process *process, const osp__bar *bar,
 		  const osp__bar *parent)
@@ -144,7 +145,7 @@ bar_of(const osp__lanes *lanes, const osp__findings *f, const osp__op *op)
 	return &lanes->all[op - f->ops];
 }
 
-/* Makes the bars of all operations, as they are drawn. */
+/* Makes the bars of all operations, in the order in which they are drawn. */
 static void
 make_bars(osp__lanes *lanes, const osp__findings *f)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * export_chrome.c
- *	  A trace in the Trace Event Format, which Perfetto and chrome://tracing read: the
- *	  form of an object, with a complete event ("X") for each operation and metadata
- *	  events ("M") that name processes. Times are in microseconds since the trace began.
+ *	  Writes a trace in the Trace Event Format, which Perfetto and chrome://tracing
+ *	  read. It is a JSON object with a complete event ("X") for each operation and
+ *	  metadata events ("M") that name processes. Times are in microseconds since the
+ *	  trace began.
  *
- * chrome_lanes.h says what processes and threads are.
+ * chrome_lanes.h explains processes and threads.
  */
 #include "report/export/chrome_lanes.h"
 
@@ -17,7 +18,7 @@
 #include "report/report_piece.h"
 #include "report/terminal_text.h"
 
-/* Of a text so much stands on a bar. */
+/* The most columns of an operation's text on its bar. */
 #define BAR_COLUMNS 80
 
 typedef struct chrome
@@ -36,7 +37,7 @@ put(chrome *c, const char *text)
 	osp_buf_add_str(&c->out.buf, osp_str_of(text));
 }
 
-/* A JSON value of the report: a string or null; as a string. */
+/* Writes a JSON value of the report, which is a string or null, as a string. */
 static void
 put_value(chrome *c, osp_str value)
 {
@@ -45,7 +46,7 @@ put_value(chrome *c, osp_str value)
 														 : OSP_STR("\"\""));
 }
 
-/* Nanoseconds as microseconds, digit for digit. */
+/* Writes nanoseconds as microseconds with all digits. */
 static void
 put_us(chrome *c, const char *key, int64_t ns)
 {
@@ -56,7 +57,7 @@ put_us(chrome *c, const char *key, int64_t ns)
 				 (int) (ns % 1000));
 }
 
-/* Begins an event on a line of its own. */
+/* Begins an event, on a line of its own. */
 static void
 put_event(chrome *c, const char *phase, uint32_t process, uint32_t lane)
 {
@@ -69,7 +70,7 @@ put_event(chrome *c, const char *phase, uint32_t process, uint32_t lane)
 	c->any = true;
 }
 
-/* What stands on the bar: "db SELECT 1". */
+/* Writes the text on the bar: "db SELECT 1". */
 static void
 put_name(chrome *c, const osp__node *node)
 {
@@ -96,7 +97,7 @@ put_arg(chrome *c, const char *key, osp_str text)
 	osp_json_string(&c->out.buf, text);
 }
 
-/* Beyond the string that begins at the quote at. */
+/* The index behind the string that begins at the quote at. */
 static size_t
 skip_string(osp_str json, size_t at)
 {
@@ -105,8 +106,9 @@ skip_string(osp_str json, size_t at)
 	return at + 1;
 }
 
-/* Python writes numbers that JSON does not have, Infinity, -Infinity and NaN, and our
- * reader takes them. Readers of this format refuse the whole file for one. */
+/* Writes JSON with null in place of Infinity, -Infinity and NaN. Python writes these
+ * numbers and this project's reader accepts them, but readers of this format refuse a
+ * file with one of them. */
 static void
 put_strict(chrome *c, osp_str json)
 {
@@ -132,7 +134,7 @@ put_strict(chrome *c, osp_str json)
 	osp_buf_add_str(&c->out.buf, osp_str_n(json.ptr + from, json.len - from));
 }
 
-/* The points, whole. */
+/* Writes the complete points. */
 static void
 put_points(chrome *c, const osp__node *node)
 {
@@ -176,7 +178,7 @@ put_operation(chrome *c, const osp__bar *bar)
 	osp__piece_step(&c->out);
 }
 
-/* The name of a process: "shop@web1". */
+/* Writes the name of a process: "shop@web1". */
 static void
 put_process(chrome *c, const osp__chrome_process *process)
 {

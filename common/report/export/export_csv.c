@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * export_csv.c
- *	  A trace as a table, a row for each operation, in the order in which they are drawn:
- *	  CSV of RFC 4180 in UTF-8.
+ *	  Writes a trace as a table with a row for each operation, in the order in which
+ *	  they are drawn: CSV of RFC 4180 in UTF-8.
  *
  * A spreadsheet takes a text that begins with =, +, - or @ for a formula, some of them
  * also behind white space, or if the character is a full-width form of these. Such texts,
@@ -10,9 +10,10 @@
  * spreadsheets take for "this is a text". All texts are in quotes, so that no separator or
  * line end within one begins another cell. These are the rules of OWASP ("CSV Injection").
  *
- * OWASP's rules cannot be undone: a reader does not know whose an apostrophe is. So a text
- * that begins with one gets another one in front. A reader takes the first apostrophe of
- * every text off, and has the text as it was.
+ * OWASP's rules alone cannot be undone: a reader could not tell an added apostrophe
+ * from one of the text. So a text that begins with an apostrophe gets another one in
+ * front. A reader that removes the first apostrophe of every text gets the original
+ * text.
  */
 #include "report/findings/findings.h"
 
@@ -35,7 +36,8 @@ typedef struct table
 	osp__piece out;
 } table;
 
-/* =, +, -, @, the minus of mathematics, and their small and full-width forms. */
+/* Is it one of =, +, -, @ and the mathematical minus, or a small or full-width form of
+ * these? */
 static bool
 begins_formula(uint32_t code)
 {
@@ -60,7 +62,7 @@ begins_formula(uint32_t code)
 	return false;
 }
 
-/* Could a spreadsheet take this text, which is not empty, for a formula? */
+/* Could a spreadsheet take this text for a formula? The text is not empty. */
 static bool
 is_formula(osp_str text)
 {
@@ -104,7 +106,7 @@ put_text(table *t, osp_str text)
 	{
 		osp_str next = osp__utf8_next(&p, end);
 
-		/* Many readers of CSV end a text at a NUL. */
+		/* Many readers of CSV end a text at a NUL, so replace it. */
 		if (next.len == 1 && *next.ptr == '\0')
 			next = OSP_STR("\xef\xbf\xbd");
 		if (next.len == 1 && *next.ptr == '"')
@@ -114,7 +116,7 @@ put_text(table *t, osp_str text)
 	osp_buf_add_char(out, '"');
 }
 
-/* The same of the inside of a JSON string. */
+/* Adds the text whose JSON form has this inside. */
 static void
 put_inside(table *t, osp_str inside)
 {
@@ -125,7 +127,7 @@ put_inside(table *t, osp_str inside)
 	put_text(t, osp_buf_str(&t->decoded));
 }
 
-/* Milliseconds with six digits behind the point. */
+/* Adds a time in milliseconds with six decimals. */
 static void
 put_ms(table *t, int64_t ns)
 {

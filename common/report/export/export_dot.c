@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * export_dot.c
- *	  The tree of a trace in the language of Graphviz, with the nodes, labels and order
- *	  of upstream's `osprofiler trace show --dot`, and the layout of the library that
- *	  upstream uses.
+ *	  Writes the tree of a trace in the language of Graphviz, with the nodes, labels and
+ *	  order of upstream's `osprofiler trace show --dot`, and the layout of the library
+ *	  that upstream uses.
  *
- * Beyond upstream: failed operations are red, and texts from outside are escaped. In a
+ * Unlike upstream, failed operations are red, and texts from outside are escaped. In a
  * label, which is an escString, a backslash begins an escape and an ampersand may begin
  * an entity.
  */
@@ -15,10 +15,10 @@
 #include "report/report_piece.h"
 #include "report/terminal_text.h"
 
-/* Upstream shows so many characters of a path, whatever its length. */
+/* Upstream shows this many characters of every path, followed by two dots. */
 #define PATH_CHARS 30
 
-/* A name that is longer is cut. */
+/* Longer names are cut. */
 #define NAME_COLUMNS 200
 
 typedef struct graph
@@ -26,7 +26,7 @@ typedef struct graph
 	osp_report *report;
 	osp__piece out;
 	uint32_t
-		*numbers; /* of the nodes, by their order in time; the trace is 0 */
+		*numbers; /* of the nodes, by their rank in time; the trace's is 0 */
 	uint32_t count;
 	osp_buf decoded;
 	osp_buf shown;
@@ -54,7 +54,7 @@ put_outside(graph *g, osp_str text)
 		g->out.status = osp_buf_status(&g->shown);
 }
 
-/* The same of the inside of a JSON string. */
+/* Adds the text whose JSON form has this inside to a label. */
 static void
 put_inside(graph *g, osp_str inside)
 {
@@ -64,7 +64,7 @@ put_inside(graph *g, osp_str inside)
 	put_outside(g, osp_buf_str(&g->decoded));
 }
 
-/* The first characters of a text. */
+/* The first count characters of a text. */
 static osp_str
 first_chars(osp_str text, size_t count)
 {
@@ -76,7 +76,7 @@ first_chars(osp_str text, size_t count)
 	return osp_str_n(text.ptr, i);
 }
 
-/* What stands behind the last dot. */
+/* The part of the text behind its last dot. */
 static osp_str
 last_part(osp_str text)
 {
@@ -86,7 +86,8 @@ last_part(osp_str text)
 	return osp_str_n(text.ptr + skip, text.len - skip);
 }
 
-/* A second line: the request of a service, the function of a call. */
+/* Adds a second line to the label: the request of a service, or the function of a
+ * call. */
 static void
 put_second_line(graph *g, const osp__node *node)
 {
@@ -123,7 +124,7 @@ put_second_line(graph *g, const osp__node *node)
 	osp_buf_add_str(&g->out.buf, OSP_STR(".."));
 }
 
-/* The node of the trace as a whole. */
+/* Writes the node for the whole trace. */
 static void
 put_total(graph *g)
 {
@@ -159,7 +160,7 @@ put_node(graph *g, const osp__node *node)
 	osp_buf_add_str(&g->out.buf, OSP_STR("]\n"));
 }
 
-/* The edge to a node, when all below it is done. */
+/* Writes the edge to a node, after everything below the node. */
 static void
 put_edge(graph *g, const osp__node *node)
 {
