@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
-/* The largest change first; then what ran more often. Ties are ordered by key, so that
- * the output is stable. */
+/* Puts the largest change first, then the rows that ran more often. Ties are ordered by
+ * key, so that the output is stable. */
 static int
 compare_rows(const void *a, const void *b)
 {

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * diff.h
- *	  Two traces side by side. Private to report/diff/.
+ *	  Compares two traces. Private to report/diff/.
  *
- * Operations of the same shape (osp__op_key()) are one row, with a side for each
- * trace. What a row took is its own time, in which no other operation ran inside of
- * it: so the changes of all rows, without the nodes of plans, add up to the
- * difference between the two traces. The time of a plan's node is a part of its
- * statement's.
+ * Operations of the same shape (osp__op_key()) are one row, with a side for each trace.
+ * The time of a row is its own time, in which no other operation ran inside it, so the
+ * changes of all rows, without the nodes of plans, add up to the difference between the
+ * two traces. The time of a plan's node is a part of its statement's.
  */
 #ifndef OSPROFILER_DIFF_H
 #define OSPROFILER_DIFF_H
 
 #include "report/findings/findings.h"
 
-/* Different plans that are kept of a row. */
+/* How many different plans of a row are kept for each side. */
 #define OSP__DIFF_PLANS_MAX 8
 
-/* How a statement was executed. */
+/* A plan with which statements were executed. */
 typedef struct osp__diff_plan
 {
 	struct osp__diff_plan *next;
@@ -27,17 +26,17 @@ typedef struct osp__diff_plan
 	uint64_t count;
 } osp__diff_plan;
 
-/* A shape in one of the traces. */
+/* The operations of one shape in one of the traces. */
 typedef struct osp__diff_side
 {
 	uint64_t count;
 	uint64_t failed;
-	bool timed; /* one of them says how long it took */
+	bool timed; /* the time of one of them was measured */
 	int64_t total_ns;
 	int64_t self_ns;
 	int64_t max_ns;
 	const osp__node *longest;
-	double plan_cost; /* the largest one that was expected; 0: not known */
+	double plan_cost; /* the largest expected cost; 0: not known */
 	osp__diff_plan *plans;
 	unsigned plan_count;
 	bool plans_left_out; /* there were more than OSP__DIFF_PLANS_MAX */
@@ -47,25 +46,25 @@ typedef struct osp__diff_side
 	bool trees_left_out;
 } osp__diff_side;
 
-/* Texts are UTF-8. */
+/* The operations of one shape in both traces. Texts are UTF-8. */
 typedef struct osp__diff_row
 {
 	struct osp__diff_row *next;
 	uint64_t key;
 	osp__op_kind kind;
 	osp_str name;
-	osp_str text; /* what the first one did */
+	osp_str text; /* description of the first operation */
 	int64_t change_ns;
 	osp__diff_side sides[2];
 } osp__diff_row;
 
-/* Errors of one type in one row. */
+/* The errors of one type in one row. */
 typedef struct osp__diff_error
 {
 	struct osp__diff_error *next;
 	uint64_t key;
 	const osp__diff_row *row;
-	osp_str text; /* type and message of the first one */
+	osp_str text; /* type and message of the first error */
 	uint64_t counts[2];
 } osp__diff_error;
 
@@ -75,10 +74,10 @@ typedef struct osp__diff_trace
 	osp__findings findings;
 	uint64_t operations;
 	uint64_t failed;
-	uint64_t unfinished; /* that lack a point, or were interrupted */
+	uint64_t unfinished; /* operations that lack a point, or were interrupted */
 } osp__diff_trace;
 
-/* What is known about whether the plans of a row differ. */
+/* The result of comparing the plans of a row. */
 typedef enum osp__diff_verdict
 {
 	OSP__DIFF_UNKNOWN, /* one of the traces has no plan, or too many to keep */
@@ -102,7 +101,7 @@ typedef struct osp__diff
 	osp_status status;
 } osp__diff;
 
-/* Compares; to be ended also after a failure. */
+/* Compares two traces. osp__diff_term() must be called, even after a failure. */
 osp_status osp__diff_make(osp__diff *d, osp_report *before,
 						  osp_report *after) OSP_MUST_CHECK;
 void osp__diff_term(osp__diff *d);
@@ -110,15 +109,15 @@ void osp__diff_term(osp__diff *d);
 /* How large a change is, whatever its sign. */
 int64_t osp__diff_magnitude(int64_t ns);
 
-/* How much longer the second trace took. */
+/* How much longer the second trace took than the first. */
 int64_t osp__diff_total_ns(const osp__diff *d);
 
-/* Has a trace lost points, or points that make no sense? */
+/* Has a trace lost points, or does it hold invalid ones? */
 bool osp__diff_is_doubtful(const osp__diff_trace *trace);
 
 /* ---- diff_plan.c ---- */
 
-/* Notes how a statement was planned, if its points say so. Uses d->what. */
+/* Notes the plan of a statement, if its points name it. Uses d->what. */
 void osp__diff_note_plan(osp__diff *d, const osp__diff_trace *trace,
 						 const osp__op *op, osp__diff_side *side);
 
@@ -128,9 +127,9 @@ osp__diff_verdict osp__diff_plans(const osp__diff_row *row);
 /* Are the nodes of this side's plans known? */
 bool osp__diff_has_nodes(const osp__diff_side *side);
 
-/* The nodes in which the only plans of both sides differ, from the first to the last;
- * false: they have several plans, or differ in the shape of the tree, in all nodes, or
- * not at all. */
+/* Finds the nodes in which the plans of both sides differ, from the first to the last
+ * of them. False: a side has several plans, or the plans differ in the shape of the
+ * tree, in all nodes, or not at all. */
 bool osp__diff_changed_nodes(const osp__diff_row *row, osp_str changed[2]);
 
 /* ---- diff_rows.c ---- */
@@ -138,7 +137,7 @@ bool osp__diff_changed_nodes(const osp__diff_row *row, osp_str changed[2]);
 /* Counts an operation of the trace with this number. */
 void osp__diff_count(osp__diff *d, int number, const osp__op *op);
 
-/* A copy that lives as long as the comparison. */
+/* Copies a text; the copy lives as long as the comparison. */
 osp_str osp__diff_keep(osp__diff *d, osp_str text);
 
 #endif /* OSPROFILER_DIFF_H */

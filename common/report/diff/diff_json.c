@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * diff_json.c
- *	  The comparison of two traces for programs. docs/cli.md describes the members.
+ *	  Writes the comparison of two traces as JSON. docs/cli.md describes the members.
  */
 #include "report/diff/diff.h"
 
@@ -16,7 +16,7 @@ put_count(osp_buf *out, const char *key, uint64_t count)
 	osp_buf_add_i64(out, (int64_t) count);
 }
 
-/* Null if the text is empty. */
+/* Writes a string, or null if it is empty. */
 static void
 put_string(osp_buf *out, const char *key, osp_str value)
 {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * diff_plan.c
- *	  Were the statements of a row planned in another way?
+ *	  Compares the plans of the statements of a row.
  *
- * The start of a statement names the kind of its plan, that of its planning too; the
- * nodes are operations below it, recorded for statements that took long; and the
- * end of a planning has the cost that was expected.
+ * The starts of a statement and of its planning name the kind of the plan. The plan's
+ * nodes are operations below the statement, which are recorded if it took long. The
+ * stop of a planning has the expected cost.
  */
 #include "report/diff/diff.h"
 
 #include <math.h>
 
-/* The member "plan" of a point of an operation; NULL: none has one. What it names
- * lives until the next point is read. */
+/* Finds the member "plan" in the starts or stops of an operation; NULL: there is none.
+ * It is valid until the next point is read. */
 static yyjson_val *
 read_plan(osp__diff *d, osp_report *report, const osp__node *node, bool stop)
 {
@@ -35,16 +35,17 @@ read_plan(osp__diff *d, osp_report *report, const osp__node *node, bool stop)
 	return plan;
 }
 
-/* Is op a node of the leader's plan? Those of workers are copies of them. */
+/* Is op a plan node of the leader process? Nodes of parallel workers are copies of
+ * those. */
 static bool
 is_plan_node(const osp__op *op)
 {
 	return op->kind == OSP__OP_NODE && !op->in_worker;
 }
 
-/* The operation after op below the statement, where nothing is entered but nodes of its
- * plan: what else runs in it may hold any number of statements. Keeps *level, which is
- * how far below the statement the operation is. */
+/* The operation after op below the statement. Only plan nodes are entered, because
+ * other operations inside the statement may hold any number of statements. Updates
+ * *level, the number of levels between the statement and the result. */
 static const osp__op *
 next_op(const osp__findings *f, const osp__op *op, const osp__op *statement,
 		int *level)
@@ -103,7 +104,7 @@ find_plan(const osp__diff_side *side, uint64_t hash)
 	return plan;
 }
 
-/* Counts a plan of a side. */
+/* Counts a plan of a side, which is added if it is new. */
 static void
 add_plan(osp__diff *d, osp__diff_side *side, osp_str kind, osp_str nodes)
 {
@@ -134,7 +135,8 @@ add_plan(osp__diff *d, osp__diff_side *side, osp_str kind, osp_str nodes)
 	plan->count++;
 }
 
-/* A number that plans have in common which read and join in the same way. */
+/* Notes the number of a plan's tree; plans that read and join tables in the same way
+ * have the same number. */
 static void
 note_tree(osp__diff_side *side, uint64_t tree)
 {
@@ -148,8 +150,8 @@ note_tree(osp__diff_side *side, uint64_t tree)
 		side->trees[side->tree_count++] = tree;
 }
 
-/* What the statement's planning says: the largest cost that was expected, and which
- * plan it made. */
+/* Notes from the statement's planning the number of the plan, and the expected cost if
+ * it is the largest so far. */
 static void
 note_planning(osp__diff *d, const osp__diff_trace *trace,
 			  const osp__op *statement, osp__diff_side *side)
@@ -178,7 +180,7 @@ osp__diff_note_plan(osp__diff *d, const osp__diff_trace *trace,
 	osp_str kind = osp__json_str(
 		yyjson_obj_get(read_plan(d, trace->report, op->node, false), "kind"));
 
-	/* The text is the reader's, which reads the nodes next. */
+	/* The text lies in the reader's memory, which is needed for the nodes next. */
 	kind = osp__diff_keep(d, kind);
 	osp_buf_reset(&d->scratch);
 	if (d->status == OSP_OK)
@@ -190,8 +192,8 @@ osp__diff_note_plan(osp__diff *d, const osp__diff_trace *trace,
 	note_planning(d, trace, op, side);
 }
 
-/* May each plan of one side, of those with nodes or with a kind, also be one of the
- * other? A list from which plans were left out may lack it. */
+/* Can each plan of one side also be a plan of the other? Plans are compared by their
+ * nodes or by their kind. A side whose list is incomplete may have any plan. */
 static bool
 are_among(const osp__diff_side *side, const osp__diff_side *other, bool nodes)
 {
@@ -238,7 +240,7 @@ has_tree(const osp__diff_side *side, uint64_t tree)
 	return side->trees_left_out;
 }
 
-/* By the numbers of the plans, which also quick statements have. */
+/* Compares the numbers of the plans, which are also recorded for quick statements. */
 static osp__diff_verdict
 compare_trees(const osp__diff_side *a, const osp__diff_side *b)
 {
@@ -280,13 +282,13 @@ osp__diff_plans(const osp__diff_row *row)
 			verdict = trees;
 	}
 
-	/* Those that were left out may differ. */
+	/* Plans that were left out may differ. */
 	return a->plans_left_out || b->plans_left_out ? OSP__DIFF_UNKNOWN : verdict;
 }
 
 /* ---- which nodes changed ---- */
 
-/* The nodes of a side that has one plan only; empty: it has several, or none. */
+/* The nodes of a side that has only one plan; empty: it has several, or none. */
 static osp_str
 only_nodes(const osp__diff_side *side)
 {
@@ -294,7 +296,7 @@ only_nodes(const osp__diff_side *side)
 														  : OSP_STR("");
 }
 
-/* Does a node begin here, in a text like "Sort (Hash Join (A, B))"? */
+/* Does a node begin at pos in a text like "Sort (Hash Join (A, B))"? */
 static bool
 begins_node(osp_str nodes, size_t pos)
 {
@@ -302,7 +304,7 @@ begins_node(osp_str nodes, size_t pos)
 		   (pos >= 2 && memcmp(nodes.ptr + pos - 2, ", ", 2) == 0);
 }
 
-/* Does one end here? */
+/* Does a node end at pos? */
 static bool
 ends_node(osp_str nodes, size_t pos)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * diff_rows.c
- *	  From operations to the rows of a comparison, and to its errors.
+ *	  Adds up operations in the rows of a comparison, and their errors.
  */
 #include "report/diff/diff.h"
 
@@ -30,7 +30,7 @@ find_row(const osp__diff *d, uint64_t key)
 	return row;
 }
 
-/* Memory for an item of a table, which has room for it afterwards. */
+/* Allocates an item for a table, and reserves room for it there. */
 static void *
 new_item(osp__diff *d, osp__table *table, size_t size)
 {
@@ -45,7 +45,7 @@ new_item(osp__diff *d, osp__table *table, size_t size)
 	return item;
 }
 
-/* The name of an operation in UTF-8; the time without any has one, too. */
+/* The name of an operation in UTF-8. Time without an operation also has a name. */
 static osp_str
 name_of(osp__diff *d, int number, const osp__op *op)
 {
@@ -78,7 +78,7 @@ make_row(osp__diff *d, int number, const osp__op *op, uint64_t key)
 	return row;
 }
 
-/* The error of an operation, among those of its type in its row. */
+/* Counts the error of an operation with those of its type in its row. */
 static void
 count_error(osp__diff *d, int number, const osp__op *op,
 			const osp__diff_row *row)
@@ -151,7 +151,7 @@ osp__diff_count(osp__diff *d, int number, const osp__op *op)
 
 	if (op->node != NULL)
 	{
-		/* What only reports that points were lost is none of the operations. */
+		/* A report of lost points is not counted as an operation. */
 		if (op->node->loss)
 			return;
 		d->status = osp__report_describe(trace->report, op->node, &d->what);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * diff_text.c
- *	  The comparison of two traces for a terminal.
+ *	  Writes the comparison of two traces for a terminal.
  *
  *	  A  11111111-2222-4333-8444-555555555555   102 ms  12 operations
  *	  B  22222222-2222-4333-8444-555555555555   1.20 s  14 operations
@@ -22,16 +22,16 @@
 #include "osprofiler/notification.h"
 #include "report/terminal_text.h"
 
-/* Rows that are drawn, unless all are asked for; and the smallest change, as a share of
- * the longer trace. */
+/* How many rows are drawn at most, and their smallest change as a share of the longer
+ * trace, unless all rows are wanted. */
 #define ROWS_MAX     20
 #define CHANGE_SHARE 0.001
 
-/* From so many times as fast on, that is said instead of a percentage. */
+/* From this factor on, "times as fast" is written instead of a percentage. */
 #define FAST_TIMES 50
 
-/* From so many columns on own times and counts have a place, and totals, and the time
- * of a trace. */
+/* Least widths of a line that shows own times and counts, totals, and the time when a
+ * trace began. */
 #define WIDTH_TIMES 80
 #define WIDTH_TOTAL 100
 #define WIDTH_BEGIN 130
@@ -40,14 +40,15 @@
 #define NAME_COLUMNS 40
 #define ID_NARROW    13
 
-/* Where operations begin on narrow lines, and what is said below them on all. */
+/* Column of operations on narrow lines, and indentation of lines below a row. */
 #define TEXT_INDENT  11
 #define BELOW_INDENT 4
 
 /* Columns of "plan in A: generic: ". */
 #define PLAN_LABEL 20
 
-/* A cost that is another one, and not only one for other constants. */
+/* Expected costs differ if one is at least this many times the other: with other
+ * constants, the same plan has slightly different costs. */
 #define COST_TIMES 2
 
 #define COLOR_BOLD   "1"
@@ -61,8 +62,8 @@ typedef struct writer
 	osp__diff *d;
 	osp_draw_options options;
 	osp_buf *out;
-	size_t indent; /* of the column of operations */
-	size_t column; /* of the line so far, where that is needed */
+	size_t indent; /* the column where operations begin */
+	size_t column; /* columns of the line so far, kept where it is needed */
 } writer;
 
 static void
@@ -92,8 +93,8 @@ is_wide(const writer *w, unsigned columns)
 	return w->options.width == 0 || w->options.width >= columns;
 }
 
-/* Appends words of ours, on as many lines as they need; the first one begins at
- * w->column, the others at indent. */
+/* Appends this program's own words, on as many lines as needed; the first line begins
+ * at w->column, the others at indent. */
 static void
 put_words(writer *w, const char *text, size_t indent)
 {
@@ -119,8 +120,9 @@ put_words(writer *w, const char *text, size_t indent)
 	w->column = 0;
 }
 
-/* A text from outside, on the rest of a line of which columns are used, but at
- * least some columns, and at most some. Returns how many it takes. */
+/* Appends a text from outside, cut to the rest of a line on which used columns are
+ * taken. It may take at least `least` columns, even beyond the line, and at most `most`
+ * (0: no limit). Returns the columns that it takes. */
 static size_t
 put_outside(writer *w, osp_str text, size_t used, size_t least, size_t most)
 {
@@ -137,7 +139,8 @@ put_outside(writer *w, osp_str text, size_t used, size_t least, size_t most)
 	return osp__terminal_text(w->out, text, w->options.unicode, left);
 }
 
-/* A text from outside behind another one, if there is room for a part of it. */
+/* Appends a text from outside behind another one, if there is room for at least part of
+ * it. */
 static void
 put_behind(writer *w, osp_str text, size_t used)
 {
@@ -149,7 +152,7 @@ put_behind(writer *w, osp_str text, size_t used)
 
 /* ---- the head ---- */
 
-/* A part of a trace's line, which goes on below if it is full. */
+/* Appends a part of a trace's line, on a new line if this one is full. */
 static void
 put_part(writer *w, const char *color, const char *text)
 {
@@ -218,7 +221,7 @@ put_trace(writer *w, const char *label, const osp__diff_trace *trace)
 	osp_buf_add_char(w->out, '\n');
 }
 
-/* "B took 1.10 s longer, 11.8 times as long." */
+/* Writes "B took 1.10 s longer, 11.8 times as long." */
 static void
 put_difference(writer *w)
 {
@@ -307,7 +310,7 @@ put_times(writer *w, int64_t before_ns, int64_t after_ns, bool a, bool b)
 static void
 put_heading(writer *w)
 {
-	int shift = w->options.unicode ? 0 : 1; /* the arrow's columns */
+	int shift = w->options.unicode ? 0 : 1; /* further columns of the arrow */
 	size_t begin;
 
 	put_color(w, COLOR_DIM);
@@ -339,7 +342,7 @@ put_plan(writer *w, const osp__diff_plan *plan)
 	(void) put_outside(w, plan->nodes, BELOW_INDENT + PLAN_LABEL, TEXT_MIN, 0);
 }
 
-/* Of one that is known to be another one, and not more. */
+/* Writes a line for a plan that differs, but whose nodes are not known. */
 static void
 put_unknown_plan(writer *w, const char *label)
 {
@@ -350,7 +353,7 @@ put_unknown_plan(writer *w, const char *label)
 	osp_buf_addf(w->out, "another one; its nodes were not recorded\n");
 }
 
-/* The nodes that are not the same in both plans. */
+/* Writes the nodes that differ between both plans. */
 static void
 put_changed_nodes(writer *w, const osp__diff_row *row)
 {
@@ -368,7 +371,7 @@ put_changed_nodes(writer *w, const osp__diff_row *row)
 	osp_buf_add_char(w->out, '\n');
 }
 
-/* How the plans of a row differ, each on a line. */
+/* Writes the plans of a row whose plans differ, each on a line. */
 static void
 put_plans(writer *w, const osp__diff_row *row)
 {
@@ -407,7 +410,7 @@ put_same_plan(writer *w)
 	osp_buf_add_char(w->out, '\n');
 }
 
-/* If the plans cannot be compared, compare their expected costs. */
+/* Writes the expected costs of both sides if they differ much. */
 static void
 put_costs(writer *w, const osp__diff_row *row)
 {
@@ -425,7 +428,7 @@ put_costs(writer *w, const osp__diff_row *row)
 	osp_buf_add_char(w->out, '\n');
 }
 
-/* The mark of what only one of the traces has. */
+/* The mark of a row that only one of the traces has. */
 static const char *
 only_mark(const osp__diff_row *row)
 {
@@ -434,7 +437,7 @@ only_mark(const osp__diff_row *row)
 	return row->sides[1].count == 0 ? "only in A  " : "";
 }
 
-/* Is more known of both plans than their kind? */
+/* Is more known about the plans of both sides than their kind? */
 static bool
 is_planned(const osp__diff_row *row)
 {
@@ -490,7 +493,7 @@ least_change(const writer *w)
 		   (double) (after_ns > before_ns ? after_ns : before_ns);
 }
 
-/* Is a row worth its line? */
+/* Is a row worth a line? */
 static bool
 is_remarkable(const osp__diff_row *row, double least)
 {
@@ -536,7 +539,7 @@ put_rows(writer *w)
 
 /* ---- errors ---- */
 
-/* The errors that only one of the traces has. */
+/* Writes the errors that only this one of the traces has. */
 static void
 put_errors(writer *w, int number, const char *heading)
 {
