@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_alike.c
- *	  Executions of which no plan is recorded, most of them for they are too short, of a
- *	  statement of which longer ones have theirs: what a rule has found in the plans of
- *	  these is most likely the reason of the others, too.
+ *	  Explains executions whose plan is not recorded, mostly because they were too
+ *	  short, by longer executions of the same statement: if a rule has found the cause
+ *	  in their plans, it is most likely the cause of the others, too.
  */
 #include "report/findings/findings.h"
 
-/* A statement that takes so long, on average, does more than look up a row. */
+/* A statement that takes this long on average does more than look up a row. */
 #define MEAN_MIN_NS (INT64_C(1) * 1000000)
 
 /* The executions of one statement in a server. */
 typedef struct alike
 {
 	uint64_t key;
-	int64_t planned; /* of which nodes of the plan are recorded */
+	int64_t planned; /* executions with recorded plan nodes */
 	int64_t
 		explained; /* of these, how many a rule found slow for most of their time,
-					 * but for that in which others had the CPU */
+					* but for that in which others had the CPU */
 	int64_t others;
 	int64_t others_ns;
-	osp__group *group; /* what was found in most time of one execution */
+	osp__group *group; /* the group with the largest claim in one execution */
 	int64_t group_ns;
 } alike;
 
-/* Does a rule find what belongs to the plan, whatever the values are? What does not fit
- * into memory in one execution may fit in another. */
+/* Does the rule find causes that lie in the plan, whatever the values are? For example,
+ * the rule about spilled data does not: data of another execution may fit into
+ * memory. */
 static bool
 is_of_plan(const osp__rule *rule)
 {
@@ -79,7 +80,8 @@ count_executions(osp__findings *f, osp__table *table)
 	}
 }
 
-/* Finds for each statement the group that has most of the work in its plans. */
+/* Finds for each statement the group that has claimed the most work of a plan's nodes
+ * in one execution. */
 static void
 find_groups(osp__findings *f, const osp__table *table)
 {

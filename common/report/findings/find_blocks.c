@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_blocks.c
- *	  How many blocks the nodes of a plan can have needed. What was read beyond that
- *	  are dead rows or long values.
+ *	  Computes how many blocks the nodes of a plan can have needed. Blocks beyond that
+ *	  were read because of dead rows or long values.
  */
 #include "report/findings/findings.h"
 
-/* From the root of an index to a leaf. */
+/* The most blocks from the root of an index to a leaf. */
 #define INDEX_DEPTH 8
 
-/* For a row that is changed: the table, its indexes, their free space maps. */
+/* The most blocks for a changed row: those of the table, its indexes, and their free
+ * space maps. */
 #define BLOCKS_OF_CHANGE 64
 
-/* More than any table has, so that sums do not overflow. */
+/* More than any table has; counts are bounded by it, so that sums do not overflow. */
 #define COUNT_MAX 1e12
 
 int64_t
@@ -35,8 +36,9 @@ osp__node_rows_met(const osp__op *op)
 							  fact_of(op, OSP__RECHECK_REMOVED));
 }
 
-/* The processes of a parallel scan read the table once, together. Where it is not known
- * how large the table was, it may have grown since its statistics were made. */
+/* The blocks of the table in this many scans. The processes of a parallel scan read the
+ * table once, together. If the size of the table is not recorded, it is estimated from
+ * its statistics, and from the rows, for it may have grown since. */
 static double
 table_blocks(const osp__op *op, double scans)
 {
@@ -52,7 +54,7 @@ table_blocks(const osp__op *op, double scans)
 	return scans * pages + rows * pages / known;
 }
 
-/* The rows that a node got from those below it. */
+/* The rows that a node got from the nodes below it. */
 static double
 rows_below(const osp__findings *f, const osp__op *op)
 {

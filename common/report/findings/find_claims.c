@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_claims.c
- *	  What rules are made of: claiming time for a cause, and walking the tree.
+ *	  Functions that rules use: they claim time for a cause, and walk the tree.
  */
 #include "report/findings/findings.h"
 
@@ -73,7 +73,8 @@ osp__count_op(osp__group *group, osp__op *op)
 	group->count++;
 }
 
-/* Claims ns of what timed has left, for a node or NULL. */
+/* Claims ns of the time that timed has left, for the work of a node, if it is not
+ * NULL. */
 static void
 claim_of(osp__findings *f, osp__group *group, osp__op *timed, osp__op *node,
 		 int64_t ns)
@@ -161,7 +162,7 @@ osp__op_next_node(const osp__findings *f, const osp__op *at,
 {
 	osp__op *next = osp__op_below(f, at, statement);
 
-	/* Nodes and workers are below nodes, workers and their statement only. */
+	/* Nodes and workers are only below nodes, workers and their statement. */
 	while (next != NULL && next->kind != OSP__OP_NODE)
 		next = next->timed == statement ? osp__op_below(f, next, statement)
 										: osp__op_beside(f, next, statement);
@@ -177,7 +178,7 @@ osp__claim_below(osp__findings *f, osp__group *group, osp__op *op)
 	osp__claim_more_below(f, group, op);
 }
 
-/* How far up the time between two operations is looked for. */
+/* How many levels up the operations around two others are searched. */
 #define LEVELS_MAX 16
 
 int64_t
@@ -222,7 +223,7 @@ osp__claim_more_below(osp__findings *f, osp__group *group, osp__op *op)
 	}
 }
 
-/* Do the figures of a statement include those of op? */
+/* Do the figures of the statement around op include those of op? */
 static bool
 is_included(const osp__op *op)
 {
@@ -381,7 +382,7 @@ osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact)
 	}
 }
 
-/* How many operations are between a failure and the next attempt, at most. */
+/* The most operations from a failure to the next attempt. */
 #define BETWEEN_MAX 8
 
 osp__op *

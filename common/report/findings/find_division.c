@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_division.c
- *	  How the time of a trace divides between server, way and client: what the
- *	  head of the drawn tree says; and of what the time consists that no finding
- *	  explains.
+ *	  Divides the time of a trace between server, way and client, for the head
+ *	  of the drawn tree, and divides the time that no finding explains.
  */
 #include "report/findings/findings.h"
 
@@ -18,7 +17,8 @@ osp__op_has_server(const osp__findings *f, const osp__op *op)
 	return child != NULL;
 }
 
-/* Whose time that of an operation is. */
+/* The part of the division (OSP__TIME_...) to which the time of an operation
+ * belongs. */
 static int
 owner_of(const osp__findings *f, const osp__op *op)
 {
@@ -43,8 +43,8 @@ owner_of(const osp__findings *f, const osp__op *op)
 	}
 }
 
-/* How long an operation of a server waited, by what was sampled. Waits for locks are
- * operations of their own. */
+/* How long an operation of a server waited, according to samples. Waits for locks do
+ * not count, because they are operations of their own. */
 static int64_t
 sampled_wait_ns(const osp__findings *f, const osp__op *op)
 {
@@ -56,11 +56,12 @@ sampled_wait_ns(const osp__findings *f, const osp__op *op)
 	return ns < op->own_ns ? ns : op->own_ns;
 }
 
-/* What a server waits for, in words. The first is that of operations of their own. */
+/* The reasons for which a server waits, and their names. The first one is that of
+ * operations of kind OSP__OP_WAIT. */
 static const struct
 {
 	const char *name;
-	osp__fact facts[2]; /* the second may be the first again */
+	osp__fact facts[2]; /* both may be the same */
 } reasons[] = {
 	{"locks", {OSP__WAIT_LOCK, OSP__WAIT_LOCK}},
 	{"reading from disk", {OSP__WAIT_READ, OSP__WAIT_READ}},
@@ -75,7 +76,7 @@ static const struct
 
 #define REASONS (sizeof(reasons) / sizeof(reasons[0]))
 
-/* Adds what an operation waited for. */
+/* Adds the times of an operation's waits to the sums of their reasons. */
 static void
 add_reasons(const osp__findings *f, const osp__op *op, double sums[REASONS])
 {
@@ -96,7 +97,7 @@ add_reasons(const osp__findings *f, const osp__op *op, double sums[REASONS])
 	}
 }
 
-/* The reason of more than half of the time; NULL: there is none. */
+/* The reason for more than half of the waiting time; NULL: there is none. */
 static const char *
 main_reason(const double sums[REASONS], int64_t waiting_ns)
 {
@@ -150,7 +151,7 @@ const osp__rest_part osp__rest_parts[OSP__REST_COUNT] = {
 	{"unknown", "unknown: nothing in the trace says what it was"},
 };
 
-/* Does a rule claim what a statement waited for, of the statement itself? */
+/* Does the rule claim, of statements themselves, time in which they waited? */
 static bool
 is_of_waits(const osp__rule *rule)
 {
@@ -187,7 +188,7 @@ osp__note_claimed_waits(const osp__findings *f)
 	}
 }
 
-/* The part of ns that a share of a whole is, at most most_ns. */
+/* Computes ns * share_ns / whole_ns, limited to most_ns. */
 static int64_t
 part_of(int64_t ns, int64_t share_ns, int64_t whole_ns, int64_t most_ns)
 {
@@ -199,10 +200,10 @@ part_of(int64_t ns, int64_t share_ns, int64_t whole_ns, int64_t most_ns)
 	return part < (double) most_ns ? (int64_t) part : most_ns;
 }
 
-/* Divides what is left of an operation of a server by the figures of its statement: the
- * part of its time in which it waited, and that in which it had a CPU. Waits that a cause
- * has are not in what is left, and waits for locks are operations of their own. Of what
- * nobody measured nothing is known. */
+/* Divides the time that an operation of a server has left, by the figures of its
+ * statement: the part of its time in which it waited, and the part in which it had a
+ * CPU. Waits that a finding has claimed are not in that time, and waits for locks are
+ * operations of their own. If nothing was measured, nothing is known. */
 static void
 divide_work(const osp__op *op, int64_t rest_ns[OSP__REST_COUNT])
 {

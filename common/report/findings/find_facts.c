@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_facts.c
- *	  From the points of an operation to what rules ask about it.
+ *	  Reads the facts that rules use from the points of an operation.
  */
 #include "report/findings/foreign_key.h"
 
@@ -12,8 +12,8 @@
 
 #define NS_PER_MS 1e6
 
-/* Where a figure is in info.db: KEY, or OBJECT.KEY. Figures of several keys
- * are added up. Times are recorded in ms. */
+/* The place of a figure in info.db: KEY, or OBJECT.KEY. Figures of several keys for one
+ * fact are added up. Times are recorded in ms. */
 typedef struct place
 {
 	const char *object;
@@ -46,20 +46,22 @@ static const place statement_places[] = {
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 
-/* Of a worker its processor's time: all else is in the figures of its statement. */
+/* For a worker only the CPU time is read: all else is included in the figures of its
+ * statement. */
 static const place worker_places[] = {
 	{"cpu", "user_ms", OSP__CPU},
 	{"cpu", "system_ms", OSP__CPU},
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 
-/* Of a text that is not recorded as a whole. */
+/* For a text that is not recorded completely. */
 static const place text_places[] = {
 	{NULL, "statement_length", OSP__TEXT_BYTES},
 	{NULL, NULL, OSP__FACT_COUNT},
 };
 
-/* What stands beside info.db, for any kind of operation may have it. */
+/* Figures directly in info, not in info.db, because any kind of operation may have
+ * them. */
 static const place info_places[] = {
 	{NULL, "truncated", OSP__TRUNCATED},
 	{NULL, NULL, OSP__FACT_COUNT},
@@ -169,7 +171,8 @@ static const struct
 	{"Timeout:PgSleep", OSP__WAIT_SLEEP},
 };
 
-/* Of which 9,000 can be added: no time is longer than 11 days, and no count larger. */
+/* Figures beyond this are ignored, so that 9,000 of them can be added without an
+ * overflow. It is 11 days in nanoseconds. */
 #define FACT_MAX 1e15
 
 static void
@@ -249,8 +252,9 @@ read_waits(osp__findings *f, osp__op *op, yyjson_val *db)
 	}
 }
 
-/* Under a Gather the times of a node are sums over all processes, and its
- * duration is their mean. A stop that does not say it is as long as it is drawn. */
+/* Scales the times of a node: under a Gather they are sums over all processes, while
+ * its duration is the mean. If the stop does not name the duration, the drawn length is
+ * used. */
 static void
 scale_node(osp__op *op)
 {
@@ -267,7 +271,7 @@ scale_node(osp__op *op)
 	op->facts[OSP__NODE_TOTAL] = ns;
 }
 
-/* The blocks are an object in the one of the node. */
+/* Reads the node's blocks, which are an object inside the node's object. */
 static void
 read_node_blocks(osp__findings *f, osp__op *op, yyjson_val *node)
 {
@@ -300,7 +304,7 @@ read_node_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 		op->facts[OSP__DISK_KB_MOST] = op->facts[OSP__DISK_KB];
 }
 
-/* Does a point name a plan for any values? */
+/* Does the point name a generic plan, which is made for any values? */
 static bool
 is_generic(yyjson_val *db)
 {
@@ -308,7 +312,7 @@ is_generic(yyjson_val *db)
 						OSP_STR("generic"));
 }
 
-/* What stands for the tree of a plan; 0: nothing does. */
+/* The number of the plan's tree; 0: there is none. */
 static uint64_t
 plan_tree(yyjson_val *db)
 {
@@ -366,7 +370,7 @@ read_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 	}
 }
 
-/* The name of what runs, and the table that it belongs to. */
+/* Hash of an object's name, and of the table that it belongs to. */
 static uint64_t
 named_shape(yyjson_val *db, const char *object)
 {
@@ -376,7 +380,8 @@ named_shape(yyjson_val *db, const char *object)
 						   osp__json_str(yyjson_obj_get(what, "table")));
 }
 
-/* A pooler names processes of its own, also with numbers below zero. */
+/* The pid; poolers number their processes in their own way, also with negative
+ * numbers. */
 static int64_t
 pid_of(yyjson_val *db)
 {
@@ -385,7 +390,7 @@ pid_of(yyjson_val *db)
 	return number != NULL ? (int64_t) strtoll(number, NULL, 10) : 0;
 }
 
-/* The connection of a process to a database of SQLite. */
+/* Identifies a connection of a process to a database of SQLite. */
 static uint64_t
 sqlite_session(const osp__op *op, yyjson_val *db)
 {
@@ -403,7 +408,8 @@ has_word(osp_str text, osp_str word)
 		   memmem(text.ptr, text.len, word.ptr, word.len) != NULL;
 }
 
-/* Which database an operation of SQLite uses, and what is measured of it. */
+/* Reads which database an operation of SQLite uses, and which waits are not
+ * measured. */
 static void
 read_sqlite_start(osp__op *op, yyjson_val *db)
 {
@@ -417,8 +423,8 @@ read_sqlite_start(osp__op *op, yyjson_val *db)
 	op->file = file.len > 0 ? osp__name_shape(file, OSP_STR("")) : 0;
 }
 
-/* Tells apart the processes of a server, and the connections of a client, by the pid of
- * the server's process; connections that do not know it by what they lead to. */
+/* Identifies a session by the pid of the server's process, or, if a client's connection
+ * does not know it, by server, port, database and user. */
 static uint64_t
 session_of(const osp__op *op, yyjson_val *db)
 {
@@ -452,8 +458,8 @@ read_node_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	op->subplan = yyjson_obj_get(node, "subplan") != NULL;
 }
 
-/* Is the first word all that is recorded of a statement (statement_text = none)? Nobody knows
- * which of them are the same. */
+/* Is only the first word of the statement recorded (statement_text = none)? Then it is
+ * unknown which statements are the same. */
 static bool
 is_first_word(osp_str statement)
 {
@@ -473,7 +479,8 @@ is_first_word(osp_str statement)
 	return osp__statement_control(statement) == OSP__CONTROL_NONE;
 }
 
-/* Does a statement leave files that the server removes, or that it replaces by others? */
+/* Is it a statement after which the server removes files, or replaces files by
+ * others? */
 static bool
 leaves_files(osp_str statement)
 {
@@ -534,7 +541,8 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 		op->kind == OSP__OP_DB && yyjson_obj_get(db, "server") == NULL;
 }
 
-/* Does a point hold what a rule asks for? Reading it takes the most time of all. */
+/* Does the point hold anything that a rule uses? Reading points takes most of the
+ * time. */
 static bool
 is_of_use(const osp__op *op, const osp__point *point)
 {
@@ -580,7 +588,7 @@ osp__op_read(osp__findings *f, osp__op *op)
 		if (point->stop && op->kind == OSP__OP_PG)
 			read_places(f, op, db, info_places);
 
-		/* The stops of SQLite's operations have their figures there. */
+		/* The stops of SQLite's operations have their figures directly in info. */
 		if ((op->kind != OSP__OP_SQLITE && op->kind != OSP__OP_CHECKPOINT) ||
 			!point->stop)
 			db = yyjson_obj_get(db, "db");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_longest.c
- *	  The longest statements of a trace of which the rules explain little. They are
- *	  no findings: where the time went is known, and not why.
+ *	  Finds the longest statements of which the rules explain little. They are no
+ *	  findings: it is known where the time went, but not why.
  */
 #include "report/findings/sqlite_function.h"
 
@@ -10,15 +10,17 @@
 
 #include "osprofiler/notification.h"
 
-/* A trace of which more than the first is not explained has its longest statements
- * named; where it is not more than the second, only those of which nothing else is told. */
+/* If more than UNEXPLAINED of a trace is not explained, its longest statements are
+ * named. Up to MUCH_UNEXPLAINED, only those are named that have no findings
+ * themselves. */
 #define UNEXPLAINED      0.1
 #define MUCH_UNEXPLAINED 0.3
 
-/* Of a statement of which a rule has claimed this part, the rest is told as that. */
+/* If rules have claimed this part (a fifth) of a statement, it counts as explained, and
+ * its other time is named as the rest. */
 #define EXPLAINED 5
 
-/* The executions of a statement, as long as they are summed up. */
+/* Sums over the executions of a statement. */
 typedef struct same
 {
 	uint64_t shape;
@@ -26,16 +28,16 @@ typedef struct same
 	struct same *next;
 } same;
 
-/* A step of SQLite's virtual machine takes some ten ns. A statement that took this
- * long for each of its steps hardly computed. */
+/* A step of SQLite's virtual machine takes some ten ns. A statement that took this long
+ * for each of its steps hardly computed. */
 #define STEP_NS 20000
 
-/* One that took this long for each of many did something else in them. Between two rows
- * that it returns that may be the program, unless its pauses are measured. */
+/* A statement with many steps that took this long for each did something else in them.
+ * That may be the program's work between two rows, unless its pauses are measured. */
 #define SLOW_STEP_NS  250
 #define SLOW_STEP_MIN 10000
 
-/* Was a part of it claimed that matters? */
+/* Was an important part of the time claimed? */
 static bool
 is_explained(int64_t left_ns, int64_t own_ns)
 {
@@ -69,7 +71,8 @@ insert(osp__findings *f, const osp__longest *longest)
 	f->longest[at] = *longest;
 }
 
-/* Those of its shape; NULL: no memory. What has no text has nothing like it. */
+/* Finds or makes the sums of op's statement; NULL: no memory. A statement without text
+ * has sums of its own. */
 static same *
 same_as(osp__findings *f, osp__table *table, same **all, const osp__op *op)
 {
@@ -94,8 +97,8 @@ same_as(osp__findings *f, osp__table *table, same **all, const osp__op *op)
 	return at;
 }
 
-/* Is op what another one of its text runs, as the query of CREATE TABLE … AS is? That one
- * counts for both. */
+/* Does another operation with the same text run op, like the query of CREATE TABLE …
+ * AS? Then that one is counted for both. */
 static bool
 is_counted(const osp__op *op)
 {
@@ -105,7 +108,7 @@ is_counted(const osp__op *op)
 		   outer->shape == op->shape && outer->left_ns > 0;
 }
 
-/* Of an operation of PostgreSQL these are not known. */
+/* Adds SQLite's counters; they are 0 for operations of PostgreSQL. */
 static void
 add_counters(osp__longest *all, const osp__op *op)
 {
@@ -149,7 +152,8 @@ has_plan(const osp__findings *f, const osp__op *op)
 	return child != NULL;
 }
 
-/* "most likely a function …, slow()"; false: the statement calls none of the program. */
+/* Appends "most likely a function …, slow()"; false: the statement calls no function of
+ * the program. */
 static bool
 say_program_function(osp__findings *f, const osp__op *op, const char *before,
 					 osp_buf *out)
@@ -170,7 +174,7 @@ say_program_function(osp__findings *f, const osp__op *op, const char *before,
 	return true;
 }
 
-/* What took long though SQLite hardly computed. */
+/* Appends what may have taken long although SQLite hardly computed. */
 static void
 say_other_work(osp__findings *f, const osp__op *op, const char *otherwise,
 			   osp_buf *out)
@@ -179,7 +183,7 @@ say_other_work(osp__findings *f, const osp__op *op, const char *otherwise,
 		osp_buf_add_str(out, osp_str_of(otherwise));
 }
 
-/* What SQLite counted of all executions; false: nothing that tells. */
+/* Appends what SQLite counted in all executions; false: nothing worth telling. */
 static bool
 say_counters(osp__findings *f, const osp__longest *all, osp_buf *out)
 {
@@ -227,7 +231,8 @@ say_counters(osp__findings *f, const osp__longest *all, osp_buf *out)
 	return true;
 }
 
-/* It took long for its few steps. What is measured it was not. */
+/* Appends the reason of a statement that took long for its few steps. Waits that are
+ * measured were not the reason. */
 static void
 say_no_work(osp__findings *f, const osp__longest *all, osp_buf *out)
 {
@@ -253,7 +258,7 @@ say_no_work(osp__findings *f, const osp__longest *all, osp_buf *out)
 		osp_buf_add_str(out, OSP_STR("; " OSP__SYNCS_UNMEASURED));
 }
 
-/* What can be said of the time of a statement that no rule has claimed. */
+/* Appends what is known about the time of a statement that no rule has claimed. */
 static void
 say_why(osp__findings *f, const osp__longest *all, osp_str server, bool lacks,
 		osp_buf *out)

@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_time.c
- *	  Dividing the time of a trace among its operations.
+ *	  Divides the time of a trace among its operations.
  *
- * All starts and ends are visited in the order of time. Between two of them the
- * operations that run and have no running child share the time in equal parts.
- * Instead of adding to each of them, one sum is kept of what one of them gets
- * (idle_before remembers it), so the work does not grow with their number.
+ * All starts and ends are visited in the order of time. Between two of them,
+ * the operations that run and have no running child share the time in equal
+ * parts. Instead of adding to each of them, one sum of the share of a single
+ * operation is kept (idle_before remembers its value), so the work does not
+ * grow with their number.
  *
- * Nodes of plans and parallel workers have no time of their own here: a node
- * says how long it worked, not when, and workers run beside their statement, that
- * waits for them. Rules take their time from the statement's.
+ * Nodes of plans and parallel workers have no time of their own here: a node tells how
+ * long it worked, but not when, and workers run beside their statement, which waits for
+ * them. Rules take their time from that of the statement.
  *
- * The query of a cursor in a function lasts from its first row to its last, with all
- * that the function does between them. It has the time in which it was executed, and
- * the rest is the function's, and that of the statements beside the query.
+ * The query of a cursor in a function lasts from its first row to its last, including
+ * all that the function does in between. The query gets the time in which it was
+ * executed; the rest belongs to the function and to the statements beside the query.
  *
- * So it is with a statement of SQLite between whose rows the program does something
- * else: the pauses are the program's, or that of the statements that it runs there.
+ * The same holds for a statement of SQLite if the program does other things between its
+ * rows: the pauses belong to the program, or to the statements that it runs in them.
  *
- * A server on another host has another clock. Where it seems to work outside of
- * the client's call, it is moved into the middle of it.
+ * A server on another host has another clock. If it seems to work outside of
+ * the client's call, its operations are moved into the middle of the call.
  */
 #include <stdlib.h>
 
 #include "report/findings/findings.h"
 
-/* Pauses between rows that are no larger part of a statement are left in its time. */
+/* If the pauses between rows are at most 1/20 of a statement, they stay part of its
+ * time. */
 #define PAUSES_SHARE 20
 
 typedef struct event
@@ -76,7 +78,7 @@ clamp(const osp__findings *f, int64_t ns)
 	return ns < f->total_ns ? ns : f->total_ns;
 }
 
-/* How far an operation that another host recorded has to be moved. */
+/* How far an operation that another host recorded must be moved. */
 static int64_t
 shift_of(const osp__op *op, int64_t begin_ns, int64_t end_ns)
 {
@@ -92,8 +94,8 @@ shift_of(const osp__op *op, int64_t begin_ns, int64_t end_ns)
 	return parent->begin_ns + spare / 2 - begin_ns;
 }
 
-/* When an operation without a stop ended, at the latest. One whose process is at work
- * on it runs on. Of all others nothing says that they outlived their callers. */
+/* The latest end of an operation without a stop. If its process is still working on it,
+ * it runs on. Any other is not assumed to have outlived its caller. */
 static int64_t
 latest_end_ns(const osp__findings *f, const osp__op *op)
 {
@@ -102,7 +104,7 @@ latest_end_ns(const osp__findings *f, const osp__op *op)
 			   : op->parent->end_ns - op->parent->shift_ns;
 }
 
-/* A time that can be added to others, whatever a point says. */
+/* Limits a time, so that adding it to others cannot overflow. */
 static int64_t
 bounded(int64_t ns)
 {
@@ -111,7 +113,7 @@ bounded(int64_t ns)
 	return ns < OSP__JUDGED_MAX_NS ? ns : OSP__JUDGED_MAX_NS;
 }
 
-/* When op ran. */
+/* Sets begin and end of op, in time since the trace began. */
 static void
 set_times(const osp__findings *f, osp__op *op)
 {
@@ -176,7 +178,7 @@ compare_events(const void *a, const void *b)
 
 	if (x->ns != y->ns)
 		return x->ns < y->ns ? -1 : 1;
-	return y->begins - x->begins; /* what takes no time begins before it ends */
+	return y->begins - x->begins; /* empty operations begin before they end */
 }
 
 static bool
@@ -185,14 +187,15 @@ gets_time(const osp__op *op)
 	return op->running && op->running_children == 0;
 }
 
-/* What the sweep knows. */
+/* State of the sweep over the events. */
 typedef struct sweep
 {
-	double share; /* of one that gets time, since the begin */
+	double share; /* time of an operation that shared since the begin */
 	unsigned sharers;
 } sweep;
 
-/* Notes that op begins or ceases to get time, where it did so before. */
+/* Updates the sums if op has just begun or ceased to get time. before: did it get time
+ * until now? */
 static void
 note_change(sweep *s, osp__op *op, bool before)
 {
@@ -269,8 +272,8 @@ divide(osp__findings *f)
 	return OSP_OK;
 }
 
-/* The operation that stands for many calls lasts as long as its parent, and says
- * how long the calls took. The rest is the parent's. */
+/* An operation that summarizes many calls lasts as long as its parent, but tells how
+ * long the calls took. Gives the rest back to the parent. */
 static void
 give_back(osp__op *op)
 {
@@ -332,7 +335,8 @@ did_spill(const osp__op *op)
 										osp__op_fact(op, OSP__BATCHES) > 1);
 }
 
-/* What a worker wrote to files is only in its own node. */
+/* Adds the spilled data of workers, which is only in their own nodes, to the
+ * leader's. */
 static osp_status
 add_workers_spills(osp__findings *f)
 {
@@ -363,9 +367,9 @@ add_workers_spills(osp__findings *f)
 	return status;
 }
 
-/* The nodes of the leader's plan have the figures of its workers, too, which are
- * added up when these end. So what the nodes of workers say does not count, unless
- * the leader's are not in the trace. */
+/* Forgets the facts of workers' nodes: the leader's nodes include them, since they are
+ * added up when the workers end. They are kept if the leader's nodes are not in the
+ * trace. */
 static void
 forget_workers_nodes(osp__findings *f)
 {
@@ -381,7 +385,7 @@ forget_workers_nodes(osp__findings *f)
 	}
 }
 
-/* Is it the query of a cursor that the server itself fetches from? */
+/* Is it the query of a cursor from which the server itself fetches? */
 static bool
 is_inner_cursor(const osp__op *op)
 {
@@ -391,7 +395,7 @@ is_inner_cursor(const osp__op *op)
 		   outer != NULL && outer->kind == OSP__OP_PG;
 }
 
-/* Did the program do something else for long between the rows of a statement of SQLite? */
+/* Did the program pause for long between the rows of this statement of SQLite? */
 static bool
 is_paused(const osp__op *op)
 {
@@ -399,7 +403,8 @@ is_paused(const osp__op *op)
 		   osp__paused_ns(op) > osp__op_ns(op) / PAUSES_SHARE;
 }
 
-/* Gives such a query the time in which it was executed, of that of what runs it. */
+/* Gives a sliced operation the time in which it was executed, and takes it from its
+ * runner. */
 static void
 take_active(osp__findings *f, osp__op *op)
 {
@@ -418,7 +423,8 @@ take_active(osp__findings *f, osp__op *op)
 	op->own_ns += ns;
 }
 
-/* Parents come first: in the order of time they need not, for clocks differ. */
+/* Reads all operations, parents first. In the order of time a child may come first,
+ * because clocks differ. */
 static osp_status
 read_ops(osp__findings *f)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_words.c
- *	  What the sentences of findings are made of: times, numbers, statements.
+ *	  Writes the parts of the findings' sentences: times, numbers, statements.
  */
 #include "report/findings/findings.h"
 
@@ -12,7 +12,7 @@
 
 #include "report/terminal_text.h"
 
-/* The end of what is said of a time that nobody measured. */
+/* The end of a remark about a time that was not measured. */
 #define NOT_MEASURED ", not measured)"
 
 #define OP_COLUMNS 160
@@ -63,7 +63,7 @@ osp__say_file(osp__findings *f, const osp__op *op, const char *before,
 		osp_buf_addf(out, "%s %s", before, f->scratch.ptr);
 }
 
-/* May a byte stand in a word of a shell as it is? */
+/* May a byte stand unquoted in a word of a shell? */
 static bool
 is_plain(char c)
 {
@@ -124,7 +124,7 @@ osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out)
 {
 	osp__op *statement = osp__op_statement(op);
 
-	/* What waits for a lock before its statement is planned stands below pg.parse. */
+	/* A wait for a lock before the statement is planned is below pg.parse. */
 	if (op->kind == OSP__OP_WAIT && op->parent->kind == OSP__OP_PARSE)
 		statement = op->parent;
 	osp__say_op(f, statement != NULL ? statement : op, out);

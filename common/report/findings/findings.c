@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * findings.c
- *	  The rules, and which of the causes that they find are worth telling.
+ *	  Runs the rules, and picks the most important of the causes that they find.
  */
 #include "report/findings/rules.h"
 
 /*
- * What claims time first comes first: waits that are known to the ns, then what
- * holds for a statement as a whole, then how it was executed, then what is
- * outside of statements.
+ * The rules. An earlier rule claims time first: waits whose time is known to
+ * the ns come first, then rules about a statement as a whole, then those about
+ * its execution, then those about time outside of statements.
  */
 static const osp__rule rules[] = {
 	{"deadlock", osp__look_deadlocks, osp__tell_deadlocks, 0, 0, 0},
@@ -63,7 +63,7 @@ matters(const osp__findings *f, const osp__group *group)
 	const osp__rule *rule = group->rule;
 	double share = (double) group->ns / (double) f->total_ns;
 
-	/* Of a group without an operation nothing can be told. */
+	/* Nothing can be said about a group without operations. */
 	return group->count > 0 && group->ns >= OSP__FINDING_NS &&
 		   share >= OSP__FINDING_SHARE && group->count >= rule->min_count &&
 		   group->ns >= rule->min_ms * 1000000 && share >= rule->min_share;
@@ -84,7 +84,7 @@ give_back(const osp__group *group)
 	}
 }
 
-/* Runs a rule, and drops the groups that it made to no avail. */
+/* Runs a rule, and drops those of its groups that are not important. */
 static void
 run_rule(osp__findings *f, const osp__rule *rule)
 {
@@ -107,7 +107,7 @@ run_rule(osp__findings *f, const osp__rule *rule)
 	}
 }
 
-/* The groups with the largest shares, in this order. */
+/* Picks the groups with the largest shares, in this order. */
 static void
 pick(osp__findings *f)
 {
@@ -210,13 +210,14 @@ osp__findings_make(osp__findings *f, osp_report *report)
 	if (status == OSP_OK && f->total_ns > 0)
 		osp__findings_note_division(f);
 
-	/* Nothing in a trace as short as this can be worth telling. */
+	/* Nothing in a trace as short as this is worth a finding. */
 	if (status != OSP_OK || f->total_ns < OSP__FINDING_NS)
 		return status;
 	for (i = 0; i < sizeof(rules) / sizeof(rules[0]) && f->status == OSP_OK;
 		 i++)
 	{
-		/* The rules before it know plans, those from it on count executions. */
+		/* The rules before this one look at plans; those from it on count
+		 * executions. */
 		if (rules[i].look == osp__look_failures)
 		{
 			osp__note_claimed_waits(f);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * findings.h
- *	  Why a trace took as long as it did. Private to report/findings/.
+ *	  Finds out why a trace took as long as it did. Private to report/findings/.
  *
- * The time of a trace is divided among its operations: at each moment it belongs
- * to the operation that runs and has no running child (find_time.c); where
- * several run side by side, to all of them in equal parts. A rule *claims* time
- * of operations for a cause. What was claimed cannot be claimed again, so the
- * shares of all findings together never exceed the whole.
+ * The time of a trace is divided among its operations: at each moment it belongs to the
+ * operation that runs and has no running child (find_time.c); if several such
+ * operations run side by side, they share it in equal parts. A rule *claims* time of
+ * operations for a cause. Claimed time cannot be claimed again, so the shares of all
+ * findings together never exceed the whole.
  *
  * Rules run in the order of the table in findings.c, special causes before
  * general ones. Claims of a rule are collected in groups, one for each cause (a
@@ -20,12 +20,12 @@
 #include "report/report_describe.h"
 #include "report/statement_shape.h"
 
-/* At most this many are shown, and none that took less than a share and a time. */
+/* The most findings that are shown, and their least share and time. */
 #define OSP__FINDINGS_MAX  4
 #define OSP__FINDING_SHARE 0.05
 #define OSP__FINDING_NS    (INT64_C(10) * 1000000)
 
-/* Ten years. In a trace that is longer a clock was wrong, and nothing of it is judged. */
+/* Ten years. In a longer trace a clock was wrong, and nothing is judged. */
 #define OSP__JUDGED_MAX_NS    (INT64_C(3653) * 24 * 3600 * 1000000000)
 #define OSP__FIGURES_MAX      8
 #define OSP__EVIDENCE_OPS_MAX 5
@@ -34,8 +34,8 @@
 
 typedef enum osp__op_kind
 {
-	OSP__OP_TRACE, /* the trace itself: the parent of all roots */
-	OSP__OP_OTHER, /* of an application */
+	OSP__OP_TRACE, /* the whole trace: the parent of all roots */
+	OSP__OP_OTHER, /* of an application, or unknown */
 	OSP__OP_DB,
 	OSP__OP_CONNECT,
 	OSP__OP_PG,
@@ -52,15 +52,15 @@ typedef enum osp__op_kind
 	OSP__OP_KIND_COUNT
 } osp__op_kind;
 
-/* What points say of an operation in figures; 0: nothing. Times are in ns.
- * Figures of a statement include those of the statements that it runs. */
+/* Facts: numbers from the points of an operation; 0: not recorded. Times are in ns.
+ * Facts of a statement include those of the statements inside it. */
 typedef enum osp__fact
 {
-	OSP__IO_READ, /* these are sums over all processes of a parallel statement */
+	OSP__IO_READ, /* from here on: sums over all parallel processes */
 	OSP__IO_WRITE,
 	OSP__TEMP_IO,
 	OSP__JIT,
-	OSP__FIRST_OF_ONE, /* and these are the leader's */
+	OSP__FIRST_OF_ONE, /* from here on: only of the leader */
 	OSP__ACTIVE = OSP__FIRST_OF_ONE,
 	OSP__WAL_SYNC,
 	OSP__WAL_WRITE,
@@ -71,44 +71,44 @@ typedef enum osp__fact
 	OSP__WAIT_WAL,
 	OSP__WAIT_WAL_OTHER,
 	OSP__WAIT_STANDBY,
-	OSP__WAIT_WORKERS, /* parallel ones */
+	OSP__WAIT_WORKERS, /* for parallel workers */
 	OSP__WAIT_CLIENT_READ,
 	OSP__WAIT_CLIENT_WRITE,
 	OSP__WAIT_SLEEP,
 	OSP__WAIT_BUSY, /* SQLite: for locks of other connections */
 	OSP__WAIT_SYNC, /* SQLite: for the disk */
-	OSP__WAIT_ANY,  /* also those that no rule knows */
+	OSP__WAIT_ANY,  /* all waits, also those that no rule knows */
 	OSP__CPU,
-	OSP__CPU_OF, /* the time in which it was measured */
+	OSP__CPU_OF, /* the time in which CPU was measured */
 	OSP__CALLS_TOTAL,
 	OSP__NODE_TOTAL,
-	OSP__HOLDER_STATE, /* how long it was in its state when the wait began */
+	OSP__HOLDER_STATE, /* the holder's time in its state before the wait */
 	OSP__ROOT_STATE,
-	OSP__FIRST_COUNT, /* from here on counts, not times */
+	OSP__FIRST_COUNT, /* from here on: counts, not times */
 	OSP__BLOCKS_HIT = OSP__FIRST_COUNT,
 	OSP__BLOCKS_READ,
 	OSP__BLOCKS_WRITTEN,
 	OSP__TEMP_BLOCKS,
 	OSP__WAL_BYTES,
-	OSP__WAL_IMAGES, /* of full pages */
+	OSP__WAL_IMAGES, /* full pages */
 	OSP__JIT_FUNCTIONS,
-	OSP__PUT_OFF, /* how often another process got the CPU instead */
+	OSP__PUT_OFF, /* how often another process got the CPU */
 	OSP__CALLS,
 	OSP__ROWS,
 	OSP__LOOPS,
 	OSP__PLAN_ROWS,
 	OSP__PLAN_COST,
 	OSP__RELATION_PAGES,
-	OSP__RELATION_BLOCKS, /* as it was, of a large table that a node reads */
-	OSP__RELATION_ROWS, /* of the table that a node scans, by its statistics */
+	OSP__RELATION_BLOCKS, /* size of a large table when the node read it */
+	OSP__RELATION_ROWS,   /* by the statistics of the table that a node scans */
 	OSP__REMOVED,
 	OSP__JOIN_REMOVED,
 	OSP__RECHECK_REMOVED,
 	OSP__HEAP_FETCHES,
-	OSP__NODE_BLOCKS, /* hit or read by a node and those below it */
+	OSP__NODE_BLOCKS, /* hit or read by a node and the nodes below it */
 	OSP__DISK_KB,     /* of all processes, and of the one with the most */
 	OSP__DISK_KB_MOST,
-	OSP__NODE_ID, /* in its plan */
+	OSP__NODE_ID, /* number of the node in its plan */
 	OSP__BATCHES,
 	OSP__WORKERS_PLANNED,
 	OSP__WORKERS_LAUNCHED,
@@ -118,19 +118,19 @@ typedef enum osp__fact
 	OSP__SORTS,
 	OSP__CHANGES, /* rows that an INSERT, UPDATE or DELETE changed */
 	OSP__SYNCS,
-	OSP__PAGES, /* of a WAL */
+	OSP__PAGES, /* pages of a WAL */
 	OSP__PAGES_MOVED,
-	OSP__HOLDERS,    /* that have the lock */
-	OSP__HOLDER_PID, /* of the first of them; 0: a prepared transaction */
-	OSP__TEXT_BYTES, /* of a statement that is not recorded as a whole */
-	OSP__TRUNCATED,  /* points beyond osprofiler.max_points */
-	OSP__CHAIN,      /* that many wait for each other behind the holder */
-	OSP__ROOT_PID,   /* of the process that the holder waits for in the end */
+	OSP__HOLDERS,    /* number of processes that hold the lock */
+	OSP__HOLDER_PID, /* pid of the first of them; 0: a prepared transaction */
+	OSP__TEXT_BYTES, /* length of a statement that is not recorded completely */
+	OSP__TRUNCATED,  /* points left out because of osprofiler.max_points */
+	OSP__CHAIN,      /* length of the chain of waits behind the holder */
+	OSP__ROOT_PID,   /* pid at the end of the chain of waits */
 	OSP__FACT_COUNT
 } osp__fact;
 
-/* What nodes of plans do. Only those after OSP__NODE_OTHER, up to the last scan, read
- * tables and indexes themselves. */
+/* Kinds of plan nodes. Those after OSP__NODE_OTHER, up to the last scan, read tables
+ * and indexes themselves. */
 typedef enum osp__node_kind
 {
 	OSP__NODE_OTHER,
@@ -141,12 +141,12 @@ typedef enum osp__node_kind
 	OSP__NODE_BITMAP_INDEX_SCAN,
 	OSP__NODE_BITMAP_AND,
 	OSP__NODE_BITMAP_OR,
-	OSP__NODE_FUNCTION_SCAN, /* of what the function reads */
+	OSP__NODE_FUNCTION_SCAN, /* reads whatever the function reads */
 	OSP__NODE_UNKNOWN_SCAN,
 	OSP__NODE_LAST_SCAN = OSP__NODE_UNKNOWN_SCAN,
 	OSP__NODE_LOCK_ROWS,
 	OSP__NODE_MODIFY,
-	OSP__NODE_AGGREGATE, /* one row of all */
+	OSP__NODE_AGGREGATE, /* makes one row of all rows */
 	OSP__NODE_APPEND,
 	OSP__NODE_CTE_SCAN,
 	OSP__NODE_EXISTS_JOIN, /* semi or anti: ends at the first row that matches */
@@ -175,79 +175,81 @@ typedef enum osp__journal
 
 typedef struct osp__rule osp__rule;
 
-/* An operation, and the time that it has. Times begin with the trace. */
+/* An operation and its time. Times count from the begin of the trace. */
 typedef struct osp__op
 {
-	const osp__node *node; /* NULL: the trace */
+	const osp__node *node; /* NULL: the whole trace */
 	struct osp__op *parent;
 	struct osp__op
-		*timed; /* itself, or the ancestor that has its time: nodes of
-							* plans and workers have none of their own */
+		*timed; /* the operation that has its time: itself, or, for nodes of
+				 * plans and workers, an ancestor */
 	struct osp__op
-		*runner; /* the one around it that has the time which it does not
-							 * have; NULL: it is the trace */
-	struct osp__op *statement; /* itself, or the nearest ancestor that is one of
-								* a server, a client or SQLite; NULL: none */
+		*runner; /* the one around it that has the time which this one does not
+				  * get; NULL for the trace */
+	struct osp__op *statement; /* itself, or the nearest ancestor that is a
+								* statement of a server, a client or SQLite;
+								* NULL: none */
 	osp__op_kind kind;
 	osp__node_kind node_kind;
-	bool parallel; /* a node that several processes read together */
+	bool parallel; /* a node that several processes execute together */
 	osp__control control;
 	uint64_t
 		session; /* of a statement: the process or connection; 0: unknown */
 	osp__locking locking;
-	osp__journal journal; /* of its database, if it had to wait */
+	osp__journal journal; /* of its database; known if it had to wait */
 	uint64_t
-		file; /* of an operation of SQLite: its database, a hash; 0: unknown */
-	bool in_memory; /* its database is, so other connections do not need it */
-	bool leaves_files; /* a DROP or its like: the server removes files */
-	bool checks_key;   /* what PostgreSQL itself runs for a foreign key */
-	bool inner_cursor; /* a query that the server itself fetches from */
-	bool sliced; /* it has the time in which it was executed, not from begin to
-				  * end: an inner cursor, or between rows the program had its turn */
-	bool in_transaction; /* find_repeat.c: one is open when it begins */
-	bool lacks_syncs; /* of SQLite, and waiting for the disk is not measured */
+		file; /* of an operation of SQLite: its database's hash; 0: unknown */
+	bool in_memory;    /* its database is in memory, only for its connection */
+	bool leaves_files; /* DROP or the like: the server removes files */
+	bool checks_key;   /* PostgreSQL itself runs it for a foreign key */
+	bool inner_cursor; /* query of a cursor of the server itself */
+	bool sliced; /* its time is that of its execution, not all from begin to
+				  * end: it is an inner cursor, or the program paused between
+				  * its rows */
+	bool in_transaction; /* find_repeat.c: begins in a transaction */
+	bool lacks_syncs; /* of SQLite: its waits for the disk are not measured */
 	bool
-		lacks_pauses; /* and pauses between rows are not, nor waits for locks */
+		lacks_pauses; /* nor its pauses between rows, nor its waits for locks */
 	bool failed;
-	bool handled; /* a mark of the rule that runs */
-	bool claimed; /* a node of a plan of which a rule has claimed the work, or a
-				   * statement of which one has claimed the I/O */
+	bool handled; /* a mark for the use of the running rule */
+	bool claimed; /* a plan node whose work a rule has claimed, or a statement
+				   * whose I/O a rule has claimed */
 	const osp__rule
-		*emptied; /* the rule that has claimed all that it and what is below it
-				   * had: it need not look there again, so a deep tree is walked
-				   * once by each rule */
+		*emptied; /* the rule that has claimed all time of it and of operations
+				   * below it; that rule need not search them again, so each
+				   * rule walks a deep tree once */
 	int64_t begin_ns;
 	int64_t end_ns;
-	int64_t own_ns;     /* without that of operations in it */
-	int64_t left_ns;    /* of that, what no rule has claimed */
-	int64_t nodes_ns;   /* what was claimed for nodes of its plan */
-	int64_t workers;    /* that worked beside it */
-	int64_t starved_ns; /* what the rule cpu claimed of it */
-	int64_t waited_ns;  /* what rules about waits did, but for locks */
-	bool no_toast;      /* a scan whose table is known to have no TOAST table */
+	int64_t own_ns;     /* time without operations inside it */
+	int64_t left_ns;    /* part of own_ns that no rule has claimed */
+	int64_t nodes_ns;   /* time claimed for nodes of its plan */
+	int64_t workers;    /* number of workers beside it */
+	int64_t starved_ns; /* time claimed by the rule cpu */
+	int64_t waited_ns;  /* time claimed by rules about waits, except locks */
+	bool no_toast;      /* a scan whose table has no TOAST table */
 	bool short_rows;    /* four or more rows of its table fill a page */
 	bool subplan;       /* a node that is the top of a subquery */
-	bool timed_nodes;   /* a node of its plan says how long it worked */
-	bool leader_nodes;  /* a node of its plan is not of a worker */
-	bool in_worker;     /* a worker, or a node of one's plan */
-	double node_rows;   /* that all nodes of its plan worked on */
-	double node_loops;  /* how often they were executed */
-	uint64_t shape;     /* of the statement without its constants; of a node,
-					  * trigger or function its name; 0: none */
-	uint64_t text;      /* of the statement with its constants, a hash */
-	uint64_t plan;      /* that a planning made; 0: unknown */
-	bool generic;       /* that is one for any values, or a statement has one */
-	bool foreign; /* a client's statement that no hook of ours recorded, but the
-						* program, such as OSProfiler in Python: writing its start
-						* to the collector may be part of its time */
-	struct osp__op *planning; /* of the plan of a statement; NULL: unknown */
+	bool timed_nodes;   /* at least one node of its plan was timed */
+	bool leader_nodes;  /* at least one node of its plan is not a worker's */
+	bool in_worker;     /* a worker, or a node of a worker's plan */
+	double node_rows;   /* rows that all nodes of its plan worked on */
+	double node_loops;  /* how often these nodes were executed */
+	uint64_t shape;     /* hash of the statement without constants; of a node,
+						 * trigger or function, of its name; 0: none */
+	uint64_t text;      /* hash of the statement with its constants */
+	uint64_t plan;      /* number of a planning's plan; 0: unknown */
+	bool generic;       /* the plan is for any values */
+	bool foreign; /* a client's statement recorded by the program itself, like
+				   * OSProfiler in Python, not by a hook: writing its start to
+				   * the collector may be part of its time */
+	struct osp__op *planning; /* planning of its plan; NULL: unknown */
 	int64_t
 		pid; /* of the server's process, or of the one that uses SQLite, as the
 			  * start names it; 0: unknown */
-	int64_t *facts; /* OSP__FACT_COUNT; of the stop, nearly all; NULL: none */
+	int64_t *facts; /* OSP__FACT_COUNT, mostly of the stop; NULL: none */
 
-	/* find_time.c */
-	int64_t shift_ns; /* that its host's clock is off */
+	/* used by find_time.c */
+	int64_t shift_ns; /* correction of its host's clock */
 	double idle_before;
 	uint32_t running_children;
 	bool running;
@@ -256,25 +258,25 @@ typedef struct osp__op
 typedef struct osp__claim
 {
 	struct osp__claim *next;
-	osp__op *op;   /* whose time it was */
-	osp__op *node; /* of a plan, for whose work that stands; NULL: none */
+	osp__op *op;   /* the operation whose time is claimed */
+	osp__op *node; /* the plan node for whose work it is; NULL: none */
 	int64_t ns;
 } osp__claim;
 
-/* The time of one cause. A rule may add figures of its own while it claims. */
+/* The time claimed for one cause. A rule may add up figures while it claims. */
 typedef struct osp__group
 {
 	struct osp__group *next;
 	const osp__rule *rule;
-	uint64_t key; /* tells the causes of a rule apart */
+	uint64_t key; /* distinguishes the causes of a rule */
 	int64_t ns;
-	uint64_t count; /* of operations */
+	uint64_t count; /* number of operations */
 	uint64_t alike; /* executions whose plans are not recorded (find_alike.c) */
 	int64_t alike_ns; /* their part of ns */
 	osp__op *first;
 	osp__op *largest;
 	osp__op *examples[OSP__EVIDENCE_OPS_MAX];
-	int64_t sums[4]; /* of the rule */
+	int64_t sums[4]; /* for the rule's own use */
 	osp__claim *claims;
 } osp__group;
 
@@ -284,47 +286,48 @@ typedef struct osp__figure
 	double value;
 } osp__figure;
 
-/* What is told of a group. The texts are UTF-8, and hold texts from outside. */
+/* A group that is shown, with its texts. They are UTF-8, and include texts from
+ * outside. */
 typedef struct osp__finding
 {
 	const osp__group *group;
-	osp_buf cause;    /* a sentence */
+	osp_buf cause;    /* one sentence */
 	osp_buf evidence; /* sentences with figures, or an operation */
 	osp_buf step;     /* what to do next */
 	osp__figure figures[OSP__FIGURES_MAX];
 	unsigned figure_count;
-	const osp__op *other; /* one more operation of the evidence; NULL: none */
+	const osp__op *other; /* another operation of the evidence; NULL: none */
 } osp__finding;
 
-/* What the time that is not explained consists of. */
+/* The parts of the time that is not explained. */
 typedef enum osp__rest
 {
-	OSP__REST_CLIENT, /* its work, and its pauses between statements */
-	OSP__REST_WAY, /* a client's call in which its server did nothing for it */
+	OSP__REST_CLIENT, /* the client's work, and pauses between statements */
+	OSP__REST_WAY, /* client's calls in which the server did nothing for them */
 	OSP__REST_CONNECT,
-	OSP__REST_PLANNING, /* and analysis */
-	OSP__REST_WAITING,  /* locks, and what was sampled */
-	OSP__REST_CPU,      /* as it was measured */
+	OSP__REST_PLANNING, /* also analysis */
+	OSP__REST_WAITING,  /* for locks, and waits by samples */
+	OSP__REST_CPU,      /* by measured CPU time */
 	OSP__REST_COMMIT,
-	OSP__REST_STATEMENTS, /* of which nobody measured what they did */
-	OSP__REST_CAUSES,     /* causes that are not told, for others took more */
+	OSP__REST_STATEMENTS, /* of statements of which only the time is known */
+	OSP__REST_CAUSES,     /* causes not shown, because others took more */
 	OSP__REST_UNKNOWN,
 	OSP__REST_COUNT
 } osp__rest;
 
-/* A statement with much time that no rule has claimed: all that differ in constants
- * only. */
+/* A statement with much time that no rule has claimed: all executions that differ only
+ * in constants. */
 typedef struct osp__longest
 {
-	osp__op *op; /* the execution that has most of it */
-	int64_t ns;  /* of all together, as are these */
+	osp__op *op; /* the execution with the most of that time */
+	int64_t ns;  /* of all executions, like the sums below */
 	int64_t own_ns;
 	int64_t count;
-	int64_t steps; /* of SQLite's virtual machine */
+	int64_t steps; /* steps of SQLite's virtual machine */
 	int64_t scanned;
 	int64_t sorts;
-	int64_t rows; /* returned */
-	osp_buf text; /* of the statement */
+	int64_t rows; /* rows returned */
+	osp_buf text; /* text of the statement */
 	osp_buf why;  /* the end of a sentence */
 } osp__longest;
 
@@ -332,15 +335,15 @@ typedef struct osp__findings
 {
 	osp_report *report;
 	osp__arena arena;
-	osp__op *ops;   /* the trace, then all operations in order of time */
-	osp__op **walk; /* the same as they are drawn, parents first */
+	osp__op *ops;   /* the trace, then all operations ordered by time */
+	osp__op **walk; /* the same operations in drawing order, parents first */
 	size_t op_count;
 	int64_t total_ns;
 	uint64_t
-		lost_callers;   /* operations whose caller is not here, or not whole */
-	osp__group *groups; /* of all rules */
-	osp__table by_key;  /* those of the running rule */
-	const osp__rule *rule; /* that runs */
+		lost_callers;   /* operations whose caller is missing or incomplete */
+	osp__group *groups; /* groups of all rules */
+	osp__table by_key;  /* groups of the running rule */
+	const osp__rule *rule; /* the running rule */
 	osp__finding found[OSP__FINDINGS_MAX];
 	unsigned found_count;
 	osp__longest longest[OSP__LONGEST_MAX];
@@ -350,65 +353,67 @@ typedef struct osp__findings
 	osp_status status;
 } osp__findings;
 
-/* look claims time, tell makes the texts of one of the groups. The bounds are
- * beyond those of all findings. */
+/* A rule: look claims time; tell writes the texts of one of its groups. The bounds come
+ * on top of those for all findings. */
 struct osp__rule
 {
 	const char *name;
 	void (*look)(osp__findings *f);
 	void (*tell)(osp__findings *f, osp__finding *finding);
-	uint64_t min_count; /* of operations */
+	uint64_t min_count; /* least number of operations */
 	int64_t min_ms;
 	double min_share;
 };
 
-/* Makes the operations of a report, and divides its time among them, without
- * looking for causes. */
+/* Makes the operations of a report, and divides its time among them, but does not look
+ * for causes. */
 osp_status osp__findings_begin(osp__findings *f,
 							   osp_report *report) OSP_MUST_CHECK;
 
-/* The same, and finds the causes; f->found are those worth telling, with their
- * texts. */
+/* Does the work of osp__findings_begin, and finds the causes; f->found are those to
+ * show, with their texts. */
 osp_status osp__findings_make(osp__findings *f,
 							  osp_report *report) OSP_MUST_CHECK;
 
-/* Either way, also after a failure. */
+/* Must be called after either of them, even after a failure. */
 void osp__findings_term(osp__findings *f);
 
-/* How much of the time all findings that are told leave open, from 0 to 1. */
+/* The part of the time that the shown findings do not explain, from 0 to 1. */
 double osp__findings_unexplained(const osp__findings *f);
 double osp__finding_share(const osp__findings *f, const osp__finding *finding);
 
 /* ---- find_alike.c ---- */
 
-/* Adds to what was found in plans the short executions of the same statements. */
+/* Explains short executions by what was found in the plans of longer executions of the
+ * same statement. */
 void osp__claim_alike(osp__findings *f);
 
 /* ---- find_longest.c ---- */
 
-/* Fills f->longest, if the findings leave much open. */
+/* Fills f->longest, if the findings leave much of the time open. */
 void osp__find_longest(osp__findings *f);
 
 /* ---- findings_json.c ---- */
 
-/* Appends what osp_report_explain_json() appends. */
+/* Appends the JSON of osp_report_explain_json(). */
 void osp__findings_json(const osp__findings *f, osp_buf *out);
 
 /* ---- find_facts.c ---- */
 
-/* Reads what the points of op say. */
+/* Reads the facts of op from its points. */
 osp_status osp__op_read(osp__findings *f, osp__op *op) OSP_MUST_CHECK;
 
-/* Appends a member of the start's info.db: "lock", "mode"; nothing if it has none. */
+/* Appends a member of the start's info.db, such as "mode" of the object "lock"; nothing
+ * if there is none. */
 void osp__op_member(osp__findings *f, const osp__op *op, const char *object,
 					const char *key, osp_buf *out);
 
-/* Is op, a trigger, the check of a foreign key? */
+/* Is the trigger op the check of a foreign key? */
 bool osp__is_foreign_key(osp__findings *f, const osp__op *op);
 
-/* What operations have in common that have the same name and do the same, but for
- * the constants of a statement, or the numbers and literals in another text: "GET
- * /orders/7" and "GET /orders/8" have one shape. what describes op. Never 0. */
+/* A key that is the same for all operations with the same name that do the same, apart
+ * from the constants of a statement, or the numbers and literals in another text: "GET
+ * /orders/7" and "GET /orders/8" have one key. what must describe op. Never 0. */
 uint64_t osp__op_key(const osp__op *op, const osp__description *what);
 
 static inline int64_t
@@ -419,18 +424,18 @@ osp__op_fact(const osp__op *op, osp__fact fact)
 
 /* ---- find_time.c ---- */
 
-/* Makes f->ops, and divides the time. */
+/* Makes f->ops, and divides the time among them. */
 osp_status osp__findings_divide(osp__findings *f) OSP_MUST_CHECK;
 
 /* ---- find_division.c ---- */
 
-/* Sets the report's times_ns, from the time that operations have. */
+/* Sets the report's times_ns, from the times of the operations. */
 void osp__findings_note_division(osp__findings *f);
 
-/* Notes in the operations what the rules about waits have claimed of them. */
+/* Notes in the operations how much of their time the rules about waits have claimed. */
 void osp__note_claimed_waits(const osp__findings *f);
 
-/* What each part of it is called, and in words. */
+/* The name and the description of a part of the rest. */
 typedef struct osp__rest_part
 {
 	const char *name;
@@ -439,13 +444,13 @@ typedef struct osp__rest_part
 
 extern const osp__rest_part osp__rest_parts[OSP__REST_COUNT];
 
-/* Sets the times of which what is not explained consists; their sum is all of it. */
+/* Divides the time that is not explained into its parts, whose sum is all of it. */
 void osp__findings_divide_rest(const osp__findings *f,
 							   int64_t rest_ns[OSP__REST_COUNT]);
 
 /* ---- find_claims.c: what rules are made of ---- */
 
-/* Is an operation of a server part of a client's statement? */
+/* Does a client's statement have an operation of a server inside it? */
 bool osp__op_has_server(const osp__findings *f, const osp__op *op);
 
 static inline osp__op *
@@ -454,72 +459,77 @@ osp__op_of(const osp__findings *f, const osp__node *node)
 	return &f->ops[1 + node->order];
 }
 
-/* Counts what the nodes of each plan worked on, for osp__node_own_ns(). */
+/* Counts the rows that the nodes of each plan worked on, for osp__node_own_ns(). */
 void osp__count_node_rows(osp__findings *f);
 
-/* What a table has under a key, by which it begins, a uint64_t; NULL: nothing. */
+/* The item of a table that begins with this key, a uint64_t; NULL: there is none. */
 void *osp__keyed(const osp__table *table, uint64_t key);
 
-/* The same, or a new one of this size, zeroes but for the key, that lives as long as the
- * findings; NULL: there is no memory. */
+/* The item with this key, or a new one of this size: zeroes except for the key. It
+ * lives as long as the findings. NULL: there is no memory. */
 void *osp__keyed_or_new(osp__findings *f, osp__table *table, uint64_t key,
 						size_t size);
 
-/* The group of the running rule with this key; NULL if there is no memory. */
+/* Finds or makes the group of the running rule with this key; NULL if there is no
+ * memory. */
 osp__group *osp__group_of(osp__findings *f, uint64_t key);
 
-/* Claims up to ns of what op has left, and counts op. */
+/* Counts op, and claims up to ns of the time that it has left. */
 void osp__claim_time(osp__findings *f, osp__group *group, osp__op *op,
 					 int64_t ns);
 
-/* Claims all that op, and all operations below it, have left; counts op. */
+/* Counts op, and claims all time that op and all operations below it have left. */
 void osp__claim_below(osp__findings *f, osp__group *group, osp__op *op);
 
-/* The same, without counting op. */
+/* Claim time like osp__claim_time and osp__claim_below, without counting op. */
 void osp__claim_more(osp__findings *f, osp__group *group, osp__op *op,
 					 int64_t ns);
 void osp__claim_more_below(osp__findings *f, osp__group *group, osp__op *op);
 
-/* Counts op as one of the group, without claiming its time. */
+/* Counts op as one of the group's operations, without claiming its time. */
 void osp__count_op(osp__group *group, osp__op *op);
 
 /*
- * Claims the time between two operations of which the first ended before the
- * second began: from what runs round both of them. Returns how long that was.
+ * Claims the time between two operations, of which the first ended before the
+ * second began, from the operations around both of them. Returns how long that
+ * time was.
  */
 int64_t osp__claim_gap(osp__findings *f, osp__group *group,
 					   const osp__op *before, const osp__op *after);
 
-/* The next attempt of what failed, beside it; NULL: there is none near. */
+/* The next attempt to do what failed, beside it; NULL: there is none nearby. */
 osp__op *osp__next_attempt(const osp__findings *f, const osp__op *failed);
 
-/* Claims the pauses, and the begin and end of transactions, up to the attempt. */
+/* Claims the pauses, and the begin and end of transactions, from the failure up to the
+ * attempt. */
 void osp__claim_until(osp__findings *f, osp__group *group,
 					  const osp__op *failed, const osp__op *attempt);
 
-/* Claims, of each operation of a kind, what its fact has beyond those below it. */
+/* Claims, of each operation that has this fact, what the fact exceeds those of the
+ * operations below it. */
 void osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact);
 
-/* A fact of op without those of the operations below it, which it includes; of
- * a time that several processes spent the mean. */
+/* A fact of op without those of the operations below, which it includes. If several
+ * processes spent the time, it is their mean. */
 int64_t osp__op_own_fact(const osp__findings *f, const osp__op *op,
 						 osp__fact fact);
 
-/* Is it a database's, or a client's of one? */
+/* Does the operation belong to a database, or to a client of one? */
 static inline bool
 osp__op_is_database(const osp__op *op)
 {
 	return op->kind != OSP__OP_TRACE && op->kind != OSP__OP_OTHER;
 }
 
-/* How long it took from begin to end. */
+/* The duration of op from begin to end. */
 static inline int64_t
 osp__op_ns(const osp__op *op)
 {
 	return op->end_ns - op->begin_ns;
 }
 
-/* How long a statement of SQLite waited for the program between its rows. */
+/* How long a statement of SQLite paused between its rows, while the program did
+ * something else. */
 static inline int64_t
 osp__paused_ns(const osp__op *op)
 {
@@ -528,14 +538,14 @@ osp__paused_ns(const osp__op *op)
 	return active_ns > 0 ? osp__op_ns(op) - active_ns : 0;
 }
 
-/* May some of its time have gone by between its rows, unmeasured? */
+/* May the statement have paused between its rows, although that was not measured? */
 static inline bool
 osp__may_have_paused(const osp__op *op)
 {
 	return op->lacks_pauses && osp__op_fact(op, OSP__ROWS) > 1;
 }
 
-/* How long a statement took without such pauses. */
+/* How long a statement took without its pauses. */
 static inline int64_t
 osp__worked_ns(const osp__op *op)
 {
@@ -544,8 +554,8 @@ osp__worked_ns(const osp__op *op)
 			   : osp__op_ns(op);
 }
 
-/* What statements have in common that are of one shape, and in SQLite of one file; 0: op
- * has no shape. */
+/* A key that is the same for all statements of one shape, and for SQLite of one file;
+ * 0: op has no shape. */
 static inline uint64_t
 osp__op_statement_key(const osp__op *op)
 {
@@ -553,69 +563,70 @@ osp__op_statement_key(const osp__op *op)
 						  : 0;
 }
 
-/* The statement that op is part of: op itself, or the nearest one above. NULL:
- * there is none, or no op. */
+/* The statement that op is part of: op itself, or the nearest one above. NULL: there is
+ * none, or op is NULL. */
 static inline osp__op *
 osp__op_statement(const osp__op *op)
 {
 	return op != NULL ? op->statement : NULL;
 }
 
-/* The operation after op in the tree below top, parents first; NULL: that was the
- * last one. With the trace as top it visits all operations. */
+/* The operation after op in the tree below top, parents first; NULL: op was the last
+ * one. If top is the trace, this visits all operations. */
 osp__op *osp__op_below(const osp__findings *f, const osp__op *op,
 					   const osp__op *top);
 
-/* The same without what is below op. */
+/* Like osp__op_below, but skips the operations below op. */
 osp__op *osp__op_beside(const osp__findings *f, const osp__op *op,
 						const osp__op *top);
 
-/* The node after at in the plan of a statement, parents first; with the statement as
- * at the first one. NULL: that was the last one. The work does not grow with what
- * runs in statements that the plan called. */
+/* The next plan node of a statement after at, parents first; if at is the statement,
+ * the first one. NULL: there is none. Skips statements inside the plan, so the work
+ * does not grow with their contents. */
 osp__op *osp__op_next_node(const osp__findings *f, const osp__op *at,
 						   const osp__op *statement);
 
-/* The child of op that is drawn first, and the one after it; NULL: none. */
+/* The first child of op in drawing order, and its next sibling; NULL: none. */
 osp__op *osp__op_child(const osp__findings *f, const osp__op *op);
 osp__op *osp__op_sibling(const osp__findings *f, const osp__op *op);
 
-/* The rows that a node returned, left out, fetched from the table beside its index, and
- * got from those below it. */
+/* The rows that a node worked on: those that it returned, left out, fetched from the
+ * table in addition to its index, or got from the nodes below. */
 double osp__node_rows(const osp__findings *f, const osp__op *op);
 
 /*
- * How long a node of a plan worked, without those below it; under a Gather the
- * mean of all processes. Where no node of the plan says how long it worked, the
- * time of the statement is divided by the rows that each had to do with.
+ * How long a plan node worked itself, without the nodes below it; under a
+ * Gather, the mean of all processes. If no node of the plan was timed, the time
+ * of the statement is divided by the rows that each node worked on.
  */
 int64_t osp__node_own_ns(const osp__findings *f, const osp__op *op);
 
-/* The same, if each time that a node is executed counts as so many rows. */
+/* Like osp__node_own_ns, but each execution of a node counts as this many rows. */
 int64_t osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
 									double rows_of_loop);
 
-/* Which part of the time of a statement is left to the nodes of its plan: what rules have
- * claimed by another measure, such as waiting for a processor, is no time of these. Where
- * nodes were timed it may be. */
+/* The part of a statement's time that is left for the nodes of its plan. Time that
+ * rules have claimed by another measure, such as waiting for a processor, is not the
+ * nodes' time, unless nodes were timed. */
 double osp__part_of_nodes(const osp__op *statement);
 
-/* Claims that work, unless another rule has; count: and counts the node, if it worked or
- * is the first one. */
+/* Claims the work of a plan node, unless another rule has claimed it. count: also count
+ * the node, if it worked or is the first one. */
 void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
 					 bool count);
 
-/* Claims ns of a statement that it spent on I/O: its other I/O is left to no rule. */
+/* Claims ns that a statement spent on I/O; no other rule can claim more of its I/O. */
 void osp__claim_io(osp__findings *f, osp__group *group, osp__op *op,
 				   int64_t ns);
 
-/* The same, with a time of which a rule knows better. */
+/* Like osp__claim_node, with a time that the rule knows better. */
 void osp__claim_node_ns(osp__findings *f, osp__group *group, osp__op *op,
 						int64_t ns, bool count);
 
 /* ---- node_kind.c ---- */
 
-/* By the type of a node, as EXPLAIN has it. *parallel: "Parallel" stands before it. */
+/* The kind of a node, from its type in EXPLAIN. *parallel: the type begins with
+ * "Parallel". */
 osp__node_kind osp__node_kind_of(osp_str type, bool *parallel);
 
 /* Does a node read a table or an index itself? */
@@ -628,15 +639,16 @@ osp__node_scans(const osp__op *op)
 
 /* ---- find_blocks.c: what nodes of plans read ---- */
 
-/* How many blocks of its table and index a node can have needed, if no row is dead; of a
- * sequential scan its table, as large as it was or as its statistics say. -1: unknown. */
+/* How many blocks of its table and index a node can have needed if no row is dead. For
+ * a sequential scan it is the whole table, by its recorded size or its statistics. -1:
+ * unknown. */
 int64_t osp__node_blocks_needed(const osp__findings *f, const osp__op *op);
 
-/* The rows that a scan met, also those that it left out. */
+/* How many rows a scan met, including those that it left out. */
 int64_t osp__node_rows_met(const osp__op *op);
 
-/* A count of blocks or rows, at most 10^12: sums of these do not overflow, whatever a
- * trace says. */
+/* Limits a count of blocks or rows to 10^12, so that sums do not overflow, whatever a
+ * trace contains. */
 int64_t osp__bounded_count(double count);
 
 /* ---- find_words.c: what sentences are made of ---- */
@@ -650,40 +662,42 @@ void osp__say_count(osp_buf *out, int64_t count);
 /* Appends "1 call" or "12,345 calls". */
 void osp__say_number(osp_buf *out, int64_t count, const char *thing);
 
-/* Appends the file of an operation of SQLite behind words like " of", where the trace
- * has several. */
+/* Appends before (such as " of") and the file of an operation of SQLite, if the trace
+ * has several files. */
 void osp__say_file(osp__findings *f, const osp__op *op, const char *before,
 				   osp_buf *out);
 
-/* Is a text one word of a shell as it is? */
+/* Is a text a word of a shell that needs no quotes? */
 bool osp__is_shell_word(osp_str text);
 
 /* Appends a text as one word of a shell. */
 void osp__say_quoted(osp_str text, osp_buf *out);
 
-/* Does a statement make an index of a server, for which it has a memory and workers of
- * their own? */
+/* Does a statement make an index in a server, for which the server has separate
+ * settings of memory and workers? */
 bool osp__makes_index(osp_str statement);
 
 /* Appends the text of what op did, cut to some columns. */
 void osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out);
 
-/* The same of the statement that op belongs to, and of the trigger that ran it. */
+/* Appends the text of the statement that op belongs to, and of the trigger that ran
+ * it. */
 void osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out);
 
-/* Appends how long the nodes of a group worked, and whether that was measured, or
- * judged by something: "the rows". */
+/* Appends how long the nodes of a group worked, and whether that was measured or was
+ * estimated from `what`: "the rows". */
 void osp__say_node_time(const osp__group *group, osp_buf *out);
 void osp__say_time_judged_by(const osp__group *group, const char *what,
 							 osp_buf *out);
 
-/* Was the time of nodes of a finding judged? Then this statement has them measured. */
+/* Was the time of a finding's nodes estimated? Then OSP__MEASURE_NODES is the statement
+ * that has them measured. */
 bool osp__findings_are_judged(const osp__findings *f) OSP_MUST_CHECK;
 #define OSP__MEASURE_NODES                                                       \
 	"SET osprofiler.points = 'statement, nested, parse, plan, commit, trigger, " \
 	"worker, wait, node'"
 
-/* What is missing in the operations of a program that was not started by osprofiler. */
+/* Said about operations of a program that was not started by osprofiler. */
 #define OSP__SYNCS_UNMEASURED                                              \
 	"waiting for the disk is not measured here: of most programs that is " \
 	"done by 'osprofiler run'"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * findings_json.c
- *	  The findings for programs.
+ *	  Writes the findings as JSON.
  */
 #include "report/findings/findings.h"
 
 #include "osprofiler/json.h"
 #include "report/report_members.h"
 
-/* A part of what is not explained that is as small as this is not listed. */
+/* Smaller parts of the time that is not explained are not listed. */
 #define REST_SHARE 0.005
 
 static void
@@ -18,7 +18,7 @@ put_string(osp_buf *out, const char *key, osp_str value)
 	osp_json_string(out, value);
 }
 
-/* The operations that are named as examples, by their trace_id. */
+/* Appends the trace ids of the operations that are named as examples. */
 static void
 put_operations(osp_buf *out, const osp__finding *finding)
 {
@@ -101,7 +101,8 @@ put_longest(osp_buf *out, const osp__findings *f)
 	osp_buf_add_char(out, ']');
 }
 
-/* Parts that are too small to matter are left out, as with findings. */
+/* Appends the parts of the time that is not explained. Small parts are left out, as are
+ * small findings. */
 static void
 put_rest(osp_buf *out, const osp__findings *f)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * findings_text.c
- *	  The findings for a terminal.
+ *	  Writes the findings for a terminal.
  *
  *	  Why it took 1.19 s:
  *	   94 %  1.12 s   A statement waited 1.12 s for a lock that process 18970 held.
@@ -19,9 +19,9 @@
 
 #include "report/terminal_text.h"
 
-#define LINE_COLUMNS 100 /* where the output has no width; the most, too */
-#define TEXT_COLUMNS 18  /* where texts begin */
-#define TEXT_MIN     40  /* they get so many columns, however narrow it is */
+#define LINE_COLUMNS 100 /* if the output has no width; also the maximum */
+#define TEXT_COLUMNS 18  /* column where texts begin */
+#define TEXT_MIN     40  /* their least width, however narrow it is */
 
 #define COLOR_BOLD "1"
 #define COLOR_DIM  "2"
@@ -44,7 +44,7 @@ put_color(writer *w, const char *color)
 		osp_buf_addf(w->out, "\033[%sm", color);
 }
 
-/* A word, on the next line if there is no room for it on this one. */
+/* Appends a word, on a new line if it does not fit on this one. */
 static void
 put_word(writer *w, osp_str word, size_t *column)
 {
@@ -64,7 +64,8 @@ put_word(writer *w, osp_str word, size_t *column)
 	*column += (*column > 0 ? 1 : 0) + columns;
 }
 
-/* A text in lines that begin at one column; the first one has begun. */
+/* Appends a text in lines that begin at the same column; the first line has begun
+ * already. */
 static void
 put_text(writer *w, const char *color, const char *label, const osp_buf *text)
 {
@@ -118,7 +119,7 @@ put_finding(writer *w, const osp__finding *finding, int percent)
 	put_text(w, COLOR_NEXT, "Next:", &finding->step);
 }
 
-/* A statement of which only the time is known, and what can be said of it. */
+/* Appends a statement of which only the time is known, and the possible reason. */
 static void
 put_longest(writer *w, const osp__longest *longest)
 {
@@ -136,7 +137,7 @@ put_longest(writer *w, const osp__longest *longest)
 	put_text(w, COLOR_DIM, "", text);
 }
 
-/* What makes the shares doubtful. */
+/* Appends warnings if the shares may be wrong. */
 static void
 put_doubts(writer *w)
 {
@@ -165,7 +166,7 @@ put_doubts(writer *w)
 	put_color(w, "0");
 }
 
-/* Is a part of what is not explained outside of the statements that are named? */
+/* Does the part of the rest lie outside of the longest statements, which are named? */
 static bool
 is_outside(int part)
 {
@@ -173,7 +174,7 @@ is_outside(int part)
 		   part != OSP__REST_STATEMENTS && part != OSP__REST_UNKNOWN;
 }
 
-/* What it consists of, as far as that is known. */
+/* Appends the known parts of the time that is not explained. */
 static void
 put_rest_parts(writer *w)
 {
@@ -202,7 +203,7 @@ put_rest_parts(writer *w)
 	put_text(w, COLOR_DIM, "", text);
 }
 
-/* How to have measured what was judged, once for all findings. */
+/* Appends how to measure the times that were estimated, once for all findings. */
 static void
 put_measure(writer *w)
 {
@@ -225,7 +226,7 @@ put_measure(writer *w)
 static void
 put_findings(writer *w)
 {
-	int64_t parts[OSP__FINDINGS_MAX + 1]; /* the last one is not explained */
+	int64_t parts[OSP__FINDINGS_MAX + 1]; /* the last one: not explained */
 	int percents[OSP__FINDINGS_MAX + 1];
 	char time[OSP__DURATION_MAX];
 	unsigned count = w->f->found_count;

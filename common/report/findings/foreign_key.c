@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * foreign_key.c
- *	  The statements that PostgreSQL itself runs for foreign keys.
+ *	  Reads the statements that PostgreSQL itself runs for foreign keys.
  *
- * They always have the same form: names are quoted, the table is ONLY itself, and
- * operators have their schemas. Where a row is deleted or its key is
- * changed, the parameter stands before the column:
+ * They always have the same form: names are quoted, the table stands behind ONLY, and
+ * operators have their schemas. If a row is deleted or its key is changed, the
+ * parameter stands before the column:
  *
  *	  DELETE FROM ONLY "public"."leaf" WHERE $1 OPERATOR(pg_catalog.=) "child"
  *
- * and where a row is inserted, behind it:
+ * If a row is inserted, the parameter stands behind the column:
  *
  *	  SELECT 1 FROM ONLY "public"."child" x WHERE "id" OPERATOR(pg_catalog.=) $1 FOR ...
  */
@@ -18,7 +18,7 @@
 static const char *const begins[] = {
 	"DELETE FROM ONLY \"", "UPDATE ONLY \"", "SELECT 1 FROM ONLY \""};
 
-/* Behind the first of these words in text; empty: it is not there. */
+/* The text behind the first occurrence of word; empty: it is not in the text. */
 static osp_str
 behind(osp_str text, const char *word)
 {
@@ -32,8 +32,8 @@ behind(osp_str text, const char *word)
 	return osp_str_n(at, text.len - (size_t) (at - text.ptr));
 }
 
-/* Appends the name that text begins with, in quotes, without these if it needs none.
- * Returns what is behind it. */
+/* Appends the quoted name with which text begins, without the quotes if it needs none.
+ * Returns the text behind it. */
 static osp_str
 read_name(osp_str text, osp_buf *out)
 {
@@ -59,7 +59,7 @@ read_name(osp_str text, osp_buf *out)
 	return osp_str_n(text.ptr + end + 1, text.len - end - 1);
 }
 
-/* Reads "schema"."table", of which the table counts. */
+/* Reads "schema"."table", and appends only the table. */
 static osp_str
 read_table(osp_str text, osp_buf *out)
 {
@@ -71,7 +71,7 @@ read_table(osp_str text, osp_buf *out)
 	return read_name(osp_str_n(rest.ptr + 1, rest.len - 1), out);
 }
 
-/* Reads the columns that stand behind operators. */
+/* Reads the columns that stand directly behind operators. */
 static void
 read_columns(osp_str text, osp__foreign_key *key)
 {

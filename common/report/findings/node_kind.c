@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * node_kind.c
- *	  What a node of a plan does, by its type as EXPLAIN has it: "Finalize Aggregate".
+ *	  Finds the kind of a plan node from its type in EXPLAIN: "Finalize Aggregate".
  */
 #include "report/findings/findings.h"
 
@@ -40,7 +40,7 @@ static const struct
 	{"Update", OSP__NODE_MODIFY},
 	{"WindowAgg", OSP__NODE_WINDOW},
 
-	/* Of no table. */
+	/* The next kinds of nodes read no table. */
 	{"Named Tuplestore Scan", OSP__NODE_OTHER},
 	{"Values Scan", OSP__NODE_OTHER},
 	{"WorkTable Scan", OSP__NODE_OTHER},
@@ -63,7 +63,8 @@ ends_in(osp_str type, osp_str word)
 		   memcmp(type.ptr + type.len - word.len, word.ptr, word.len) == 0;
 }
 
-/* What is in no table: joins with their many names, and what newer servers have. */
+/* The kind of a type that the table above lacks: joins with their many names, and new
+ * types of later servers. */
 static osp__node_kind
 kind_by_words(osp_str type)
 {

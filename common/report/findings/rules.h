@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rules.h
- *	  The rules, by the folder that they are in. Private to report/findings/.
+ *	  Declares the rules, by the folder that they are in. Private to
+ *	  report/findings/.
  *
  *	  waits/    what a statement waited for: locks, commits, disks, processors
  *	  plans/    how statements were planned and executed
  *	  program/  what programs do, and the code that they have in the database
  *	  sqlite/   SQLite
  *
- * Rules of one folder do not use those of another: what several need belongs to
- * findings.h.
+ * Rules of one folder do not use those of another; functions that several need
+ * belong to findings.h.
  */
 #ifndef OSPROFILER_RULES_H
 #define OSPROFILER_RULES_H
 
 #include "report/findings/findings.h"
 
-/* A rule's two functions; struct osp__rule says what they do. */
+/* A rule's two functions, which struct osp__rule explains. */
 #define OSP__RULE(things)                      \
 	void osp__look_##things(osp__findings *f); \
 	void osp__tell_##things(osp__findings *f, osp__finding *finding)
@@ -74,7 +75,8 @@ OSP__RULE(sqlite_scans);
 
 #undef OSP__RULE
 
-/* The inner side of a nested loop: the child that ran most often; NULL: it has none. */
+/* The inner side of a nested loop: the child that was executed most often; NULL: it has
+ * none. */
 osp__op *osp__join_inner(const osp__findings *f, const osp__op *join);
 
 #endif /* OSPROFILER_RULES_H */

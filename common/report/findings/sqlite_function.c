@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sqlite_function.c
- *	  Functions that a statement of SQLite calls and SQLite does not have.
+ *	  Finds functions in a statement of SQLite that SQLite does not have.
  */
 #include "report/findings/sqlite_function.h"
 
@@ -10,7 +10,7 @@
 
 #include "sql/sql_text.h"
 
-/* What SQLite has, with the extensions that distributions build in; in order. */
+/* SQLite's functions, including extensions that distributions build in; sorted. */
 static const char *const functions[] = {
 	"abs",
 	"acos",
@@ -170,7 +170,7 @@ static const char *const functions[] = {
 	"zeroblob",
 };
 
-/* Words before a parenthesis that call nothing; in order. */
+/* Words before a parenthesis that are no function calls; sorted. */
 static const char *const keywords[] = {
 	"all",       "and",          "as",      "between", "by",       "case",
 	"cast",      "check",        "collate", "column",  "conflict", "default",
@@ -184,7 +184,7 @@ static const char *const keywords[] = {
 	"with",
 };
 
-/* Words behind which a name is none of a function. */
+/* Words that are followed by a name which is no function; sorted. */
 static const char *const before_names[] = {"as",
 										   "from",
 										   "index",
@@ -217,7 +217,7 @@ is_among(osp_str word, const char *const *list, size_t count)
 #define IS_AMONG(word, list) \
 	is_among(word, list, sizeof(list) / sizeof(*(list)))
 
-/* What SQLite itself names so: "pragma_table_info". */
+/* Is it one of SQLite's table-valued functions, such as "pragma_table_info"? */
 static bool
 is_pragma(osp_str word)
 {
@@ -234,7 +234,8 @@ is_char(const osp_sql_token *token, char c)
 		   token->text.ptr[0] == c;
 }
 
-/* Are the parentheses that have begun the columns of a CTE? "AS (" is behind them. */
+/* Do the parentheses that were just opened hold the columns of a CTE? Then "AS ("
+ * follows them. */
 static bool
 is_cte(osp_sql_lexer lexer)
 {
@@ -252,7 +253,7 @@ is_cte(osp_sql_lexer lexer)
 osp_str
 osp__program_function(osp_str statement)
 {
-	osp_str before = OSP_STR(""); /* the word before the last one */
+	osp_str before = OSP_STR(""); /* the word before last */
 	osp_str last = OSP_STR("");
 	osp_sql_lexer lexer;
 	osp_sql_token token;
@@ -263,7 +264,7 @@ osp__program_function(osp_str statement)
 	{
 		bool was_dotted = dotted;
 
-		/* SQLite has the operator, and the program its function. */
+		/* SQLite only has the operator; its function is the program's. */
 		if (osp_sql_is(&token, "regexp"))
 			return OSP_STR("regexp");
 		if (is_char(&token, '(') && last.len > 0 && !IS_AMONG(last, keywords) &&
@@ -271,7 +272,7 @@ osp__program_function(osp_str statement)
 			!is_pragma(last) && !is_cte(lexer))
 			return last;
 
-		/* "main.t" is one name. */
+		/* "main.t" counts as one name. */
 		dotted = is_char(&token, '.');
 		if (dotted)
 			continue;
