@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * condition.c
- *	  What the conditions of a plan's node compare.
+ *	  Finds out what the conditions of a plan node compare.
  */
 #include "report/findings/plans/condition.h"
 
@@ -37,7 +37,8 @@ test_of(const char *symbol)
 	return OSP__TEST_OTHER;
 }
 
-/* Is it the same for all rows? The depth is bounded by how expressions are read. */
+/* Is the value the same for all rows? The recursion is bounded by the depth of
+ * expressions. */
 static bool
 is_value(const osp__expr *expr)
 {
@@ -51,8 +52,8 @@ is_value(const osp__expr *expr)
 	return true;
 }
 
-/* Functions that are volatile: what they return may differ from row to row, so no index
- * is searched for it. Names as in the server. */
+/* Volatile functions: what they return may differ from row to row, so no index is
+ * searched for it. The names are the server's. */
 static const char *const volatiles[] = {"clock_timestamp",
 										"currval",
 										"drandom",
@@ -68,7 +69,7 @@ static const char *const volatiles[] = {"clock_timestamp",
 										"uuidv4",
 										"uuidv7"};
 
-/* Is it computed anew for each row? */
+/* Is the value computed anew for each row? */
 static bool
 is_volatile(const osp__expr *expr)
 {
@@ -86,7 +87,7 @@ is_volatile(const osp__expr *expr)
 	return false;
 }
 
-/* Sets what a term is about. */
+/* Sets what a term restricts. */
 static void
 set_subject(osp__term *term, const osp__expr *expr)
 {
@@ -113,7 +114,7 @@ set_subject(osp__term *term, const osp__expr *expr)
 	term->name = expr->name;
 }
 
-/* "a = b", with a value on either side. */
+/* Sets a term for "a = b", with a value on either side. */
 static void
 set_comparison(osp__term *term, const osp__expr *expr)
 {
@@ -134,7 +135,7 @@ set_comparison(osp__term *term, const osp__expr *expr)
 		term->test = OSP__TEST_VOLATILE;
 }
 
-/* "jsonb_contains(a, b)": the first column of them counts. */
+/* Sets a term for "jsonb_contains(a, b)", whose first column is the term's column. */
 static void
 set_call(osp__term *term, const osp__expr *expr)
 {
@@ -148,7 +149,8 @@ set_call(osp__term *term, const osp__expr *expr)
 			term->column = at->name;
 }
 
-/* "value = ANY (column)", of an array in each row, which no ordinary index serves. */
+/* Is it "value = ANY (column)", which searches an array in each row? No ordinary index
+ * serves that. */
 static bool
 is_any_of_column(const osp__expr *expr)
 {
@@ -175,7 +177,7 @@ set_term(osp__term *term, const osp__expr *expr)
 	set_subject(term, expr);
 	switch (expr->kind)
 	{
-		case OSP__EXPR_COLUMN: /* one of type boolean */
+		case OSP__EXPR_COLUMN: /* a column of type boolean */
 			term->test = OSP__TEST_EQUAL;
 			break;
 		case OSP__EXPR_OPERATOR:
@@ -208,7 +210,7 @@ set_term(osp__term *term, const osp__expr *expr)
 			set_subject(term, expr->first);
 			term->test = OSP__TEST_UNEQUAL;
 			if (expr->first->kind == OSP__EXPR_COLUMN)
-				term->test = OSP__TEST_EQUAL; /* to false */
+				term->test = OSP__TEST_EQUAL; /* compared with false */
 			break;
 		default:
 			break;
@@ -226,8 +228,8 @@ add_all(osp__condition *condition, const osp__expr *first)
 	return true;
 }
 
-/* Adds a condition, or those that it consists of. An OR beside others, or one in
- * which several conditions must hold, is a term of its own. */
+/* Adds a condition, or its parts if all of them must hold. An OR beside other
+ * conditions, and an AND inside an OR, become one term. */
 static bool
 add_expr(osp__condition *condition, const osp__expr *expr)
 {

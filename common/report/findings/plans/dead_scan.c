@@ -1,43 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * dead_scan.c
- *	  How many pages a scan read, and whether that was far more than its rows can fill.
+ *	  Computes how many pages a scan read, and whether that was far more than its rows
+ *	  can fill.
  *
- * How many blocks a scan read is known where nodes were timed. Elsewhere it is what the
- * statement read beyond what its other nodes can have needed.
+ * If nodes were timed, the number of blocks that a scan read is known. Otherwise it is
+ * the number that the statement read beyond what its other nodes can have needed.
  *
  * A scan also reads the long values that its table keeps in a TOAST table. A sequential
- * scan that read no more pages than the table has did not read these. An index scan of a
- * table with a TOAST table may have read either.
+ * scan that read no more pages than the table has read none of them. An index scan of a
+ * table with a TOAST table may have read dead rows or long values.
  */
 #include "report/findings/plans/dead_scan.h"
 
 #define BLOCKS_MIN 1000
 
-/* A full page holds a row, and so many of a table with short rows. Half of them are
- * enough. */
+/* Full pages have at least one row, or ROWS_OF_BLOCK in a table of short rows. A scan
+ * reads too much if half of its pages would be enough. */
 #define BLOCKS_OF_ROW 2
 #define ROWS_OF_BLOCK 4
 
-/* An index scan reads so many times what it can need. */
+/* An index scan reads too much if it reads this many times what it can need. */
 #define INDEX_TIMES 10
 
-/* So many entries in an index, for each row that lives. */
+/* An index has many dead entries if a scan finds this many for each living row. */
 #define FOUND_TIMES 10
 
-/* A page of an index has more entries than this. */
+/* An index page has more entries than this. */
 #define ENTRIES_OF_PAGE 100
 
-/* Times the pages that its statistics say: more is no growth, but long values, or what
- * functions read. Of an index scan with what its index has. */
+/* If a scan read this many times the pages in the statistics, the table has not just
+ * grown: long values were read, or functions read. TOAST_TIMES is for an index scan,
+ * including the pages of its index. */
 #define GROWTH_TIMES 10
 #define TOAST_TIMES  3
 
-/* How far up a node that ends a scan early is looked for. */
+/* How many levels up a node that may end a scan early is searched. */
 #define LEVELS_MAX 16
 
-/* The blocks that a node was counted to read by itself. What it reads to make a bitmap is
- * its own. */
+/* The blocks that a node read itself, by its counters. The blocks read to make a scan's
+ * bitmap are the scan's own. */
 static int64_t
 counted_blocks(const osp__findings *f, const osp__op *op)
 {
@@ -50,7 +52,8 @@ counted_blocks(const osp__findings *f, const osp__op *op)
 	return blocks > 0 ? osp__bounded_count(blocks) : 0;
 }
 
-/* The same, or what it can have needed where that was not counted; -1: unknown. */
+/* The blocks that a node read itself, or, if they were not counted, the blocks that it
+ * can have needed; -1: unknown. */
 static int64_t
 used_blocks(const osp__findings *f, const osp__op *op)
 {
@@ -59,13 +62,13 @@ used_blocks(const osp__findings *f, const osp__op *op)
 	return osp__is_bitmap(op) ? 0 : counted_blocks(f, op);
 }
 
-/* The bitmap of a scan. */
+/* Sums over the nodes below a bitmap scan, which make its bitmap. */
 typedef struct bitmap
 {
-	int64_t blocks; /* that its nodes used, or can have needed */
-	int64_t found;  /* rows, in indexes */
-	double rows;    /* that its nodes had to do with */
-	bool whole;     /* it has all that were found */
+	int64_t blocks; /* blocks that these nodes read, or can have needed */
+	int64_t found;  /* rows found in indexes */
+	double rows;    /* rows that these nodes worked on */
+	bool whole;     /* the bitmap has all rows that were found */
 } bitmap;
 
 static bitmap
@@ -91,7 +94,7 @@ bitmap_of(const osp__findings *f, const osp__op *scan)
 	return sum;
 }
 
-/* What a statement itself read, without its planning. */
+/* The blocks that a statement read itself, without its planning. */
 static int64_t
 blocks_of(const osp__findings *f, const osp__op *statement, osp__fact fact)
 {
@@ -140,7 +143,7 @@ osp__passes_dead_entries(const osp__op *op)
 		   osp__node_rows_met(op) < fetches / FOUND_TIMES;
 }
 
-/* How many blocks a scan read, at least; with its bitmap. */
+/* How many blocks a scan read at least, including its bitmap. */
 static int64_t
 scan_blocks(const osp__findings *f, const osp__reading *r, const osp__op *scan)
 {
@@ -156,11 +159,11 @@ scan_blocks(const osp__findings *f, const osp__reading *r, const osp__op *scan)
 	return blocks;
 }
 
-/* How a node reads what is below it. */
+/* How a node reads the nodes below it. */
 typedef enum read_mode
 {
 	READS_ALL,
-	READS_ON_DEMAND, /* as the node above asks for rows */
+	READS_ON_DEMAND, /* only when the node above asks for rows */
 	MAY_STOP
 } read_mode;
 
@@ -184,7 +187,7 @@ read_mode_of(const osp__op *node)
 	}
 }
 
-/* Can a scan have ended before it had read all that it could? */
+/* Can the scan have ended before it had read everything? */
 static bool
 may_have_stopped(const osp__op *scan)
 {
@@ -207,7 +210,7 @@ may_have_stopped(const osp__op *scan)
 	return true;
 }
 
-/* How many pages a scan read if it read its whole table each time; 0: unknown. */
+/* How many pages a scan reads if it reads its whole table each time; 0: unknown. */
 static int64_t
 whole_table(const osp__op *op, osp__fact size)
 {
@@ -216,8 +219,8 @@ whole_table(const osp__op *op, osp__fact size)
 	return osp__bounded_count(scans * (double) osp__op_fact(op, size));
 }
 
-/* Are half of the pages more than the rows can fill? Of a table with short rows, if all
- * of them are pages of the table. */
+/* Could the rows fit into half of the pages? In a table of short rows, more rows fit
+ * into a page, if all pages are pages of the table. */
 static bool
 are_too_many(const osp__dead_scan *dead)
 {
@@ -266,7 +269,8 @@ is_dead_index(osp__findings *f, const osp__reading *r, osp__dead_scan *dead)
 	return true;
 }
 
-/* An index finds dead rows, too, and which of them live is seen in the table. */
+/* Is it a bitmap scan that found mostly dead rows? An index finds dead rows, too; the
+ * scan sees only in the table which rows live. */
 static bool
 is_dead_bitmap(osp__findings *f, osp__dead_scan *dead)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * dead_scan.h
- *	  Scans that read far more pages than their rows can fill. Private to
+ *	  Finds scans that read far more pages than their rows can fill. Private to
  *	  report/findings/plans/.
  */
 #ifndef OSPROFILER_DEAD_SCAN_H
@@ -14,9 +14,9 @@ typedef struct osp__reading
 {
 	osp__op *statement;
 	int64_t blocks;
-	int64_t cold;    /* of them, not in PostgreSQL's buffers */
-	int64_t nodes;   /* what its nodes used, or can have needed */
-	int64_t unknown; /* nodes of which that is not known */
+	int64_t cold;    /* blocks not found in PostgreSQL's buffers */
+	int64_t nodes;   /* blocks its nodes read, or can have needed */
+	int64_t unknown; /* nodes for which neither is known */
 } osp__reading;
 
 /* A scan that read too much. */
@@ -24,22 +24,24 @@ typedef struct osp__dead_scan
 {
 	osp__op *op;
 	int64_t pages;
-	bool certain; /* no long values are among them */
+	bool certain; /* the pages include no long values */
 } osp__dead_scan;
 
-/* False: the statement read too little to be looked at. */
+/* Sums up the blocks that a statement read. False: there are too few to look
+ * further. */
 bool osp__read_blocks(const osp__findings *f, osp__op *statement,
 					  osp__reading *r);
 
-/* Did dead->op read too much? Sets the pages that it read at least, and what is certain. */
+/* Did dead->op read too much? Sets the pages that it read at least, and whether they
+ * certainly include no long values. */
 bool osp__is_dead(osp__findings *f, const osp__reading *r,
 				  osp__dead_scan *dead);
 
-/* The rows that a scan and its bitmap had to do with. */
+/* The rows that a scan and its bitmap worked on. */
 double osp__dead_scan_rows(const osp__findings *f, const osp__op *scan);
 
-/* Did an index-only scan look for rows in the table most of which it could not see? A row
- * of a page that VACUUM has not marked is looked for, dead or not. */
+/* Did an index-only scan look in the table for rows, most of which it could not see? It
+ * must look for each row of a page that VACUUM has not marked, dead or not. */
 bool osp__passes_dead_entries(const osp__op *op);
 
 /* Does a node make a bitmap? */

@@ -7,7 +7,7 @@
 
 #include "sql/sql_text.h"
 
-/* Of expressions in each other. */
+/* The deepest nesting of expressions. */
 #define DEPTH_MAX 24
 
 typedef struct reader
@@ -17,7 +17,7 @@ typedef struct reader
 	osp_sql_token token;
 	bool more;
 	bool failed;
-	const char *end; /* of the token before this one */
+	const char *end; /* end of the token before this one */
 	int depth;
 } reader;
 
@@ -53,7 +53,7 @@ is_name(const reader *r)
 		   (r->token.kind == OSP_SQL_WORD || r->token.kind == OSP_SQL_NAME);
 }
 
-/* Passes over this, if it is next. */
+/* Skips this character if it is next. */
 static bool
 take_char(reader *r, char c)
 {
@@ -74,7 +74,7 @@ take_word(reader *r, const char *word)
 	return taken;
 }
 
-/* The same of what must be next. */
+/* Skips this character, which must be next. */
 static void
 expect(reader *r, char c)
 {
@@ -99,8 +99,8 @@ begin_of(const reader *r)
 	return r->more ? r->token.text.ptr : r->lexer.end;
 }
 
-/* A node whose text begins here; first may be NULL. There is always one to go on
- * with. */
+/* Makes a node whose text begins here; first may be NULL. Never returns NULL: if no
+ * node is left, it reuses one, and reading fails. */
 static osp__expr *
 make(reader *r, osp__expr_kind kind, const char *begin, osp__expr *first)
 {
@@ -126,7 +126,7 @@ finish(const reader *r, osp__expr *made)
 	return made;
 }
 
-/* "a, b" up to what closes them; returns the first. */
+/* Reads "a, b" up to the closing character; returns the first element. */
 static osp__expr *
 read_list(reader *r, char closing)
 {
@@ -144,7 +144,7 @@ read_list(reader *r, char closing)
 	return r->failed ? NULL : first;
 }
 
-/* "name", "alias.name", "name(…)", "function 16385(…)". */
+/* Reads "name", "alias.name", "name(…)" or "function 16385(…)". */
 static osp__expr *
 read_named(reader *r)
 {
@@ -169,7 +169,7 @@ read_named(reader *r)
 	return finish(r, made);
 }
 
-/* "?", "'text'", "7", "$1", "$exec1", "NULL"; NULL: it is none. */
+/* Reads "?", "'text'", "7", "$1", "$exec1" or "NULL"; NULL: no value is next. */
 static osp__expr *
 read_value(reader *r)
 {
@@ -187,7 +187,7 @@ read_value(reader *r)
 	return finish(r, make(r, OSP__EXPR_VALUE, begin, NULL));
 }
 
-/* The operator that is next, if there is one. */
+/* Reads the operator that is next, if there is one. */
 static void
 take_symbol(reader *r, char symbol[OSP__EXPR_SYMBOL])
 {
@@ -206,7 +206,7 @@ take_symbol(reader *r, char symbol[OSP__EXPR_SYMBOL])
 	symbol[len] = '\0';
 }
 
-/* "IS NOT NULL" behind an operand. */
+/* Reads "IS NOT NULL" behind an operand. */
 static void
 read_is(reader *r, osp__expr *made)
 {
@@ -217,7 +217,7 @@ read_is(reader *r, osp__expr *made)
 	made->name = take_name(r);
 }
 
-/* The other side of a comparison. */
+/* Reads the second operand of a comparison. */
 static void
 read_second(reader *r, osp__expr *made)
 {
@@ -239,7 +239,7 @@ read_second(reader *r, osp__expr *made)
 	expect(r, ')');
 }
 
-/* "a AND b AND c", of which the first has been read. */
+/* Reads the rest of "a AND b AND c", whose first operand was read. */
 static osp__expr *
 read_joined(reader *r, osp__expr *first, const char *word)
 {
@@ -258,7 +258,7 @@ read_joined(reader *r, osp__expr *first, const char *word)
 	return finish(r, made);
 }
 
-/* What stands in parentheses. */
+/* Reads an expression in parentheses. */
 static osp__expr *
 read_inside(reader *r)
 {
@@ -287,7 +287,8 @@ read_inside(reader *r)
 	return finish(r, made);
 }
 
-/* "(SubPlan 1)", of which the parenthesis has been read; NULL: it is none. */
+/* Reads the rest of "(SubPlan 1)", whose parenthesis was read; NULL: something else is
+ * next. */
 static osp__expr *
 read_subplan(reader *r)
 {
@@ -317,7 +318,7 @@ read_parentheses(reader *r)
 	return finish(r, made);
 }
 
-/* "::character varying" behind an expression. */
+/* Reads "::character varying" behind an expression. */
 static osp__expr *
 read_casts(reader *r, osp__expr *made)
 {

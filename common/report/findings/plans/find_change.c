@@ -4,30 +4,30 @@
  *	  Rule: executions of one statement had different plans, and those with one of
  *	  them took far longer.
  *
- * Which plan an execution had is known where its planning is in the trace. What its
- * cause took is what the slow executions took beyond the mean of those with the
- * fastest plan. Other values can need another plan, and more time with any. So an
- * execution counts only if it read rows in vain, or returned no more rows than the
- * fast ones did; one that aggregates rows returns few in any case.
+ * The plan of an execution is known if its planning is in the trace. The time of the
+ * cause is the time of the slow executions beyond the mean of those with the fastest
+ * plan. Other values may need another plan, and more time with any plan. So an
+ * execution counts only if it read rows in vain, or returned no more rows than the fast
+ * ones did. The number of returned rows does not count if the plan aggregates them.
  */
 #include "report/findings/plans/plans.h"
 
-/* A slow execution takes so many times as long as fast ones do on average, and may
- * return so many times as many rows. */
+/* A slow execution takes this many times as long as the mean of the fast ones, and may
+ * return this many times as many rows. */
 #define SLOW_TIMES 5
 #define ROWS_TIMES 2
 
-/* Of a statement; those beyond are passed over. */
+/* The most plans of a statement; further ones are ignored. */
 #define PLANS_MAX 8
 
 enum
 {
 	SUM_FAST_COUNT,
-	SUM_FAST_NS, /* their mean */
-	SUM_SLOW_NS  /* of all slow ones */
+	SUM_FAST_NS, /* the mean of fast executions */
+	SUM_SLOW_NS  /* sum over all slow executions */
 };
 
-/* The executions with one plan. */
+/* The executions with the same plan. */
 typedef struct planned
 {
 	int64_t count;
@@ -41,8 +41,8 @@ typedef struct statement
 	uint64_t shape;
 	planned plans[PLANS_MAX];
 	int plan_count;
-	const planned *fast; /* has the lowest mean; NULL: there is one plan only */
-	osp__op *generic;    /* the last planning for any values; NULL: none */
+	const planned *fast; /* fastest by mean; NULL: only one plan */
+	osp__op *generic;    /* last planning of a generic plan; NULL: none */
 } statement;
 
 static statement *
@@ -66,8 +66,8 @@ statement_of(osp__findings *f, osp__table *table, uint64_t shape)
 	return found;
 }
 
-/* The execution that a planning was for: the statement it is part of, or the one
- * that follows with the same text. NULL: that is not in the trace. */
+/* The execution that a planning was for: the statement around it, or the next sibling
+ * with the same text. NULL: it is not in the trace. */
 static osp__op *
 execution_of(const osp__findings *f, const osp__op *planning)
 {
@@ -100,7 +100,7 @@ add_execution(statement *s, osp__op *op)
 	plan->rows += osp__op_fact(op, OSP__ROWS);
 }
 
-/* Lets the executions know their plannings. */
+/* Notes in each execution its own planning. */
 static void
 note_plannings(const osp__findings *f)
 {
@@ -118,7 +118,7 @@ note_plannings(const osp__findings *f)
 	}
 }
 
-/* The next planning or execution. A plan for any values is made once, and executed
+/* Visits the next planning or execution. A generic plan is made once, and executed
  * often. */
 static void
 visit(osp__findings *f, osp__table *table, osp__op *op)
@@ -172,7 +172,8 @@ fastest_plan(const statement *s)
 	return fast;
 }
 
-/* Does the plan of op read rows in vain, or return each row that it reads? */
+/* Could op have been faster with another plan? Yes, if its plan reads rows in vain, or
+ * returns all rows that it reads, and not many more than fast ones do. */
 static bool
 could_be_faster(osp__findings *f, const osp__op *op, const planned *fast)
 {
@@ -193,7 +194,8 @@ could_be_faster(osp__findings *f, const osp__op *op, const planned *fast)
 	return nodes && comparable;
 }
 
-/* Claims what op took beyond the fast executions, if that is its plan's fault. */
+/* Claims the time of op beyond the mean of the fast executions, if its plan is to
+ * blame. */
 static void
 claim_slow(osp__findings *f, const statement *s, osp__op *op)
 {
@@ -239,8 +241,8 @@ osp__look_plan_changes(osp__findings *f)
 	osp__table_term(&table);
 }
 
-/* "(custom, expected to cost 8: Index Scan on account)"; the nodes of a plan are known
- * of statements that took long. */
+/* Appends "(custom, expected to cost 8: Index Scan on account)". The nodes of a plan
+ * are known only if the statement took long. */
 static void
 say_plan(osp__findings *f, const osp__op *op, osp_buf *out)
 {
@@ -264,7 +266,7 @@ say_plan(osp__findings *f, const osp__op *op, osp_buf *out)
 	osp_buf_add_char(out, ')');
 }
 
-/* "3 executions took 85 ms on average" */
+/* Appends "3 executions took 85 ms on average". */
 static void
 say_executions(osp_buf *out, int64_t count, int64_t mean_ns)
 {
@@ -275,7 +277,7 @@ say_executions(osp_buf *out, int64_t count, int64_t mean_ns)
 		osp_buf_add_str(out, OSP_STR(" on average"));
 }
 
-/* What is safe to try, by the kind of the slow plan. */
+/* The next step, which is safe to try, for this kind of slow plan. */
 static const char *
 change_step(const osp__op *slow, const osp__op *fast)
 {

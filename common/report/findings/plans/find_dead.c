@@ -4,31 +4,30 @@
  *	  Rule: a scan read far more pages than the rows that it met can fill, because most
  *	  of them hold dead rows, or nothing.
  *
- * Two scans of different tables that could both have read them are not told apart, and
- * nothing is said.
+ * If two scans of different tables could have read these pages, nothing is claimed.
  */
 #include "report/findings/plans/dead_scan.h"
 
-/* Reading a page of dead rows takes as long as handing on so many rows, or longer. */
+/* Reading a page of dead rows takes at least as long as handing on this many rows. */
 #define ROWS_OF_PAGE 20
 
 #define KB_OF_PAGE 8
 
-/* Tells the groups of entries from those of pages. */
+/* Distinguishes groups of index entries from groups of pages. */
 #define ENTRIES_KEY 1
 
 enum
 {
 	SUM_PAGES,
 	SUM_ENTRIES =
-		SUM_PAGES, /* of an index, that were looked for in the table */
+		SUM_PAGES, /* index entries whose rows were searched in the table */
 	SUM_ROWS,
 	SUM_LOOPS,
 	SUM_UNCERTAIN /* scans that may have read long values */
 };
 
-/* The time of a scan. Where it was not measured, the statement's is divided by pages and
- * rows. */
+/* The time of a scan. If it was not measured, the statement's time is divided in
+ * proportion to pages and rows. */
 static int64_t
 dead_ns(const osp__findings *f, const osp__reading *r,
 		const osp__dead_scan *dead)
@@ -63,7 +62,7 @@ claim_dead(osp__findings *f, const osp__reading *r, const osp__dead_scan *dead)
 	group->sums[SUM_UNCERTAIN] += !dead->certain;
 }
 
-/* The table that a scan reads, as a number. */
+/* A hash of the name of the table that a scan reads. */
 static uint64_t
 table_of(osp__findings *f, const osp__op *op)
 {
@@ -79,8 +78,9 @@ expected_cost(const osp__op *op)
 		   (double) osp__op_fact(op, OSP__LOOPS);
 }
 
-/* Of several scans that can have read the blocks of a statement, it was the one that is
- * expected to read most; if all of them are of one table. */
+/* Looks for a scan that read too much in a statement whose nodes were not timed. If
+ * several scans can have read the blocks, the one with the largest expected cost
+ * counts, but only if all of them read the same table. */
 static void
 look_untimed(osp__findings *f, const osp__reading *r)
 {
@@ -116,7 +116,8 @@ look_timed(osp__findings *f, const osp__reading *r)
 	}
 }
 
-/* An index-only scan counts what it looks for. */
+/* Looks for index-only scans that searched the table for many dead rows, which they
+ * count themselves. */
 static void
 look_for_entries(osp__findings *f)
 {
@@ -169,8 +170,8 @@ uses_index(const osp__op *op)
 		   op->node_kind == OSP__NODE_INDEX_ONLY_SCAN;
 }
 
-/* "Seq Scan on job read 44,248 pages (346 MB) for 100 rows". An index leads to the same
- * page again and again. */
+/* Appends "Seq Scan on job read 44,248 pages (346 MB) for 100 rows". An index scan
+ * visits the same page again and again, so it gets no size. */
 static void
 say_pages(osp__findings *f, const osp__group *group, osp_buf *out)
 {
@@ -190,8 +191,8 @@ say_pages(osp__findings *f, const osp__group *group, osp_buf *out)
 	osp__say_number(out, group->sums[SUM_ROWS], "row");
 }
 
-/* "Index Only Scan using job_pkey on job looked for the rows of 990,000 index entries and
- * found 1 row". */
+/* Appends "Index Only Scan using job_pkey on job looked in the table for the rows of
+ * 990,000 index entries and found 1 row". */
 static void
 say_entries(osp__findings *f, const osp__group *group, osp_buf *out)
 {

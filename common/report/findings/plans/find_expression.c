@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_expression.c
- *	  Rule: a statement spent its time on what it computes: functions, operators, and the
- *	  code of DO and CALL.
+ *	  Rule: a statement spent its time on computing functions, operators, or the code of
+ *	  DO and CALL.
  *
- * What functions took is not measured, unless they are recorded, and then they have the
- * time. But reading, comparing and sorting rows takes some microseconds for each row and
- * block at most. Where the processor worked far longer, it was for what is computed of
- * the rows. Changes of rows are left out: indexes may take as long.
+ * The time of functions is not measured, unless they are recorded as operations, which
+ * then have that time. But reading, comparing and sorting rows takes a few microseconds
+ * for each row and block at most. If the CPU worked far longer, it computed something
+ * from the rows. Statements that change rows are left out, because their indexes may
+ * take as long.
  */
 #include "report/findings/plans/plans.h"
 
 #include "report/terminal_text.h"
 #include "sql/sql_text.h"
 
-/* More than PostgreSQL needs for a row of a node, for each time that a node is executed,
- * and for a block, of which an index may read all entries. */
+/* More time than PostgreSQL needs for a row of a node, for each execution of a node,
+ * and for a block, all of whose entries an index may read. */
 #define ROW_NS   (INT64_C(10) * 1000)
 #define LOOP_NS  (INT64_C(50) * 1000)
 #define BLOCK_NS (INT64_C(50) * 1000)
 
-/* The processor worked for so many times as long. */
+/* The rule applies if the CPU worked this many times as long. */
 #define TIMES 3
 
-/* Shorter ones have no figures of the processor, or not the nodes of their plans. */
+/* Shorter statements have no CPU time recorded, or no plan nodes. */
 #define CPU_MIN_NS (INT64_C(10) * 1000000)
 
-/* How far up a statement is looked for whose time on the processor is known. */
+/* How many levels up a statement with a recorded CPU time is searched. */
 #define LEVELS_MAX 64
 
-/* Names of functions that are told. */
+/* How many functions are named at most. */
 #define NAMES_MAX    3
 #define NAME_COLUMNS 63
 
@@ -38,11 +39,11 @@
 typedef struct work
 {
 	int64_t cpu_ns;
-	int64_t rows; /* of the node that met most */
-	bool known;   /* all that is done with the rows */
+	int64_t rows; /* rows of the node that met the most */
+	bool known;   /* all work on the rows is known */
 } work;
 
-/* DO and CALL execute code that is no plan. */
+/* Is it DO or CALL, whose code has no plan? */
 static bool
 is_code(osp_str statement)
 {
@@ -54,8 +55,8 @@ is_code(osp_str statement)
 		   (osp_sql_is(&token, "do") || osp_sql_is(&token, "call"));
 }
 
-/* The statement whose time on the processor is known: op, or one that runs it. NULL: none
- * near. */
+/* The statement whose CPU time is recorded: op, or one around it. NULL: there is none
+ * nearby. */
 static const osp__op *
 measured_by(const osp__op *op)
 {
@@ -70,8 +71,8 @@ measured_by(const osp__op *op)
 	return NULL;
 }
 
-/* How long a processor worked for a statement itself, at least: all that passed without
- * one may have been in its own time. */
+/* The least CPU time of a statement itself: any time without a CPU may belong to its
+ * own time. */
 static int64_t
 own_cpu_ns(const osp__findings *f, const osp__op *op)
 {
@@ -112,7 +113,7 @@ work_of(osp__findings *f, const osp__op *op)
 	return w;
 }
 
-/* What reading and comparing its rows can have taken. */
+/* The most time that reading and comparing the rows can have taken. */
 static double
 reading_ns(const osp__findings *f, const osp__op *op)
 {
@@ -150,8 +151,7 @@ osp__look_expressions(osp__findings *f)
 
 /* ---- the names of functions ---- */
 
-/* Is the word something else than a function, or one that takes no time, where "(" stands
- * behind it? */
+/* Is the word, with "(" behind it, no function, or a function that takes no time? */
 static bool
 is_no_function(const osp_sql_token *word)
 {
@@ -219,7 +219,7 @@ add_name(names *n, osp_str name)
 		n->found[n->count++] = name;
 }
 
-/* The functions that a statement calls, in the order of its text. */
+/* Finds the functions that a statement calls, in the order of its text. */
 static names
 names_in(osp_str statement)
 {

@@ -6,11 +6,12 @@
  */
 #include "report/findings/plans/plans.h"
 
-/* How many times more rows came than were expected, and the loops that cost. */
+/* An estimate is wrong if this many times more rows came; loops matter from this number
+ * on. */
 #define WRONG_TIMES 20
 #define LOOPS_MIN   100
 
-/* Statistics that know so many times fewer rows are stale. */
+/* Statistics are stale if the table has this many times more rows. */
 #define STALE_TIMES 5
 
 enum
@@ -19,7 +20,7 @@ enum
 	SUM_LAUNCHED
 };
 
-/* How many times as many rows a node returned for each loop as were expected. */
+/* How many times more rows a node returned per loop than were expected. */
 static int64_t
 wrong_times(const osp__op *op)
 {
@@ -55,7 +56,7 @@ outer_side(const osp__findings *f, const osp__op *join, const osp__op *inner)
 	return child;
 }
 
-/* The deepest node below op that is as wrong as it: there the error came in. */
+/* The deepest node below op whose estimate is also wrong: the error began there. */
 static osp__op *
 deepest_wrong(const osp__findings *f, osp__op *op)
 {
@@ -104,7 +105,7 @@ osp__look_estimates(osp__findings *f)
 	}
 }
 
-/* How many rows a scan of the whole table read; 0: it is no such scan. */
+/* How many rows a scan of the whole table read; 0: it is another kind of node. */
 static int64_t
 table_rows(const osp__op *op)
 {
@@ -116,7 +117,7 @@ table_rows(const osp__op *op)
 		   loops;
 }
 
-/* Where the table has grown since its statistics were made, that is the reason. */
+/* If the table has grown since its statistics were made, names that as the reason. */
 static void
 say_stale_statistics(osp__finding *finding, const osp__op *wrong)
 {
@@ -134,8 +135,8 @@ say_stale_statistics(osp__finding *finding, const osp__op *wrong)
 	osp__add_figure(finding, "rows_in_statistics", (double) known);
 }
 
-/* How many rows a node returned each time; of one that several processes share, all of
- * them together. */
+/* How many rows a node returned each time; if several processes share it, all rows
+ * together. */
 static int64_t
 rows_returned(const osp__op *op)
 {
@@ -145,8 +146,8 @@ rows_returned(const osp__op *op)
 		   (loops > 0 && !op->parallel ? loops : 1);
 }
 
-/* Does a node choose its rows by several conditions, or by what is not understood? A join
- * has those of its sides. */
+/* Does a node select its rows by several conditions, or by one that is not understood?
+ * A join is judged by its own conditions. */
 static bool
 has_several_conditions(osp__findings *f, const osp__op *op)
 {
@@ -222,7 +223,7 @@ osp__look_workers(osp__findings *f)
 		if (launched >= planned || total_ns == 0)
 			continue;
 
-		/* What the missing ones would have taken over. */
+		/* Claims the time that the missing workers would have saved. */
 		group = osp__group_of(f, 0);
 		osp__claim_time(
 			f, group, op, total_ns / (planned + 1) * (planned - launched));

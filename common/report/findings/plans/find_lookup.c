@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_lookup.c
- *	  Rule: a join read a whole table to find the few rows that match those of its other
- *	  side, for there is no index on the columns that it joins by.
+ *	  Rule: a join read a whole table to find the few rows that match its other side,
+ *	  because there is no index on the columns of the join condition.
  *
- * Where there is one the planner has judged it to be slower, and nothing is told. So it is
- * where looking up the rows would read more pages than the table has.
+ * If there is such an index, the planner has judged it to be slower, and nothing is
+ * claimed. Nor if looking up the rows would read more pages than the table has.
  */
 #include "report/findings/plans/plans.h"
 
-/* Rows of the table, for each row that was found, and for each of the other side. */
+/* Least rows of the table, and how many for each row found and for each row of the
+ * other side. */
 #define ROWS_MIN   10000
 #define FOUND_EACH 10
 #define OTHER_EACH 100
 
-/* Pages, of a table that is read in order, that take as long as one for a row that is
- * looked up: random_page_cost. */
+/* How many pages read in order cost as much as the page of one row that is looked up:
+ * random_page_cost. */
 #define PAGES_OF_ROW 4.0
 
-/* Columns of an index that is proposed. */
+/* The most columns of a proposed index. */
 #define COLUMNS_MAX 4
 
-/* Nodes between a join and the scan below it: Hash, Sort, Materialize. */
+/* The most nodes between a join and the scan below it: Hash, Sort, Materialize. */
 #define BETWEEN_MAX 4
 
 enum
@@ -35,7 +36,7 @@ typedef struct lookup
 {
 	osp__op *join;
 	osp__op *scan;
-	const osp__op *other; /* the child of the join that is not above the scan */
+	const osp__op *other; /* the join's child on the other side */
 } lookup;
 
 static osp__op *
@@ -46,7 +47,7 @@ next_node(const osp__findings *f, osp__op *op)
 	return op;
 }
 
-/* What the condition of a join is called; NULL: it is no join. */
+/* The member with the condition of a join; NULL: op is no join. */
 static const char *
 condition_key(const osp__op *op)
 {
@@ -70,8 +71,8 @@ is_join(const osp__op *op)
 	return op->kind == OSP__OP_NODE && condition_key(op) != NULL;
 }
 
-/* The scan of a whole table below a side of a join, if nothing else is between them than
- * what hands on all rows. NULL: there is none. */
+/* The scan of a whole table on a side of a join, if only nodes that pass all rows on
+ * are between them. NULL: there is none. */
 static osp__op *
 scan_below(const osp__findings *f, osp__op *side)
 {
@@ -90,7 +91,7 @@ scan_below(const osp__findings *f, osp__op *side)
 	return NULL;
 }
 
-/* Would an index have read far less than the scan did? */
+/* Would an index have read far fewer pages than the scan did? */
 static bool
 finds_few(const lookup *l)
 {
@@ -114,7 +115,7 @@ typedef struct columns
 	unsigned count;
 } columns;
 
-/* Is it a column of this table? */
+/* Is it a column of the table with this alias? */
 static bool
 is_of(const osp__expr *expr, osp_str alias)
 {
@@ -142,7 +143,7 @@ add_columns(columns *list, const osp__expr *condition, osp_str alias)
 			list->names[list->count++] = at->name;
 }
 
-/* What a condition is read from, and what was read. */
+/* The join condition, and the columns that were read from it. */
 typedef struct join_columns
 {
 	osp_buf condition;
@@ -151,7 +152,8 @@ typedef struct join_columns
 	columns list;
 } join_columns;
 
-/* The columns of the scan's table that the join compares; to be ended in any case. */
+/* Finds the columns of the scan's table that the join compares. end_columns() must be
+ * called in any case. */
 static void
 begin_columns(osp__findings *f, join_columns *j, const lookup *l)
 {
@@ -178,7 +180,7 @@ end_columns(join_columns *j)
 	osp_buf_term(&j->alias);
 }
 
-/* Is there no index that could look up the rows? */
+/* Is there no index that could look up the rows, although the columns are known? */
 static bool
 lacks_index(osp__findings *f, const lookup *l)
 {
@@ -199,7 +201,7 @@ lacks_index(osp__findings *f, const lookup *l)
 
 /* ---- the rule ---- */
 
-/* Is a side of the join such a scan? */
+/* Is this side of the join a scan that should have been a lookup? */
 static bool
 read_side(osp__findings *f, osp__op *scanned, const osp__op *matched, lookup *l)
 {
@@ -253,7 +255,7 @@ osp__look_lookups(osp__findings *f)
 	}
 }
 
-/* Finds again what was claimed for the scan that is told. */
+/* Finds the join of a scan again, for the text of the finding. */
 static void
 lookup_of(osp__findings *f, osp__op *scan, lookup *l)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_offset.c
- *	  Rule: rows that OFFSET leaves out, which are read one after the other first.
+ *	  Rule: time for rows that OFFSET leaves out, all of which are read first.
  */
 #include "report/findings/rules.h"
 
-/* So many rows are left out, this many for each that is returned. */
+/* OFFSET matters if it leaves out this many rows in all, and for each row that is
+ * returned. */
 #define SKIPPED_MIN  1000
 #define SKIPPED_EACH 9
 
@@ -15,8 +16,8 @@ enum
 	SUM_ROWS
 };
 
-/* Does a node return rows as it gets them? Others have all of them first, whatever
- * OFFSET is. */
+/* Does a node pass rows on as it gets them? Other nodes must read all rows first,
+ * whatever OFFSET is. */
 static bool
 hands_on(const osp__op *op)
 {
@@ -49,7 +50,7 @@ child_node(const osp__findings *f, const osp__op *op)
 	return child;
 }
 
-/* Claims what works for the rows that are left out. */
+/* Claims the work of the nodes that produced the rows which were left out. */
 static void
 claim_work(osp__findings *f, osp__group *group, osp__op *top)
 {

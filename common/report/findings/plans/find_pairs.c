@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_pairs.c
- *	  Joins that can only combine each row of one side with each of the other: they have
- *	  no condition, or one without an equality, by which PostgreSQL could hash, merge or
- *	  use an index.
+ *	  Finds joins that must combine each row of one side with each row of the other:
+ *	  they have no condition, or one without an equality by which PostgreSQL could hash,
+ *	  merge or use an index.
  */
 #include "report/findings/plans/plans.h"
 
 #include <string.h>
 
-/* With a side of fewer rows, a join is a loop that somebody wanted: generate_series(1, 6). */
+/* If a side has fewer rows, the join is taken for an intended loop, such as over
+ * generate_series(1, 6). */
 #define SIDE_MIN 100
 
-/* May it be an equality, by itself or as one of those that must all hold? Of what is
- * not understood it is taken to be one. */
+/* May the condition, or one of its parts that must all hold, be an equality? If it is
+ * not understood, the answer is yes. */
 static bool
 has_equality(const osp__expr *condition)
 {
@@ -31,8 +32,8 @@ has_equality(const osp__expr *condition)
 	return false;
 }
 
-/* Is the inner side of a join the same for each row of the outer one, and kept in memory?
- * One that is read again each time is what an estimate may be blamed for. */
+/* Is the inner side of a join the same for each outer row, and kept in memory? If it is
+ * read again each time, a wrong estimate may be to blame instead. */
 static bool
 inner_is_kept(const osp__findings *f, const osp__op *join)
 {

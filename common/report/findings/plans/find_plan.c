@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_plan.c
- *	  Rules: what comes before planning, planning, and compiling (JIT).
+ *	  Rules: time before planning, for planning, and for compiling (JIT).
  */
 #include "report/findings/rules.h"
 
 #define SUM_FUNCTIONS 0
 
-/* So long, at most, it takes to read, to analyse or to plan a byte of a statement. */
+/* The most time for reading, analysing or planning one byte of a statement. */
 #define BYTE_NS 1000
 
-/* Claims what all operations of a kind have for themselves. */
+/* Claims the own time of all operations of a kind. */
 static void
 claim_kind(osp__findings *f, osp__op_kind kind)
 {
@@ -22,7 +22,7 @@ claim_kind(osp__findings *f, osp__op_kind kind)
 				f, osp__group_of(f, 0), &f->ops[i], f->ops[i].left_ns);
 }
 
-/* Can the length of a statement's text be why op, a part of it, took long? */
+/* Can op, a part of a statement, have taken long because of the length of the text? */
 static bool
 has_long_text(const osp__op *op)
 {

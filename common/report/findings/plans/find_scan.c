@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_scan.c
- *	  Rules about nodes of plans that read: rows that are read in vain, and
- *	  index-only scans that visit the table.
+ *	  Rules about plan nodes that read: rows that were read in vain, and
+ *	  index-only scans that visited the table.
  */
 #include "report/findings/plans/plans.h"
 
@@ -14,8 +14,9 @@ enum
 	SUM_PARTITIONS /* scans below an Append */
 };
 
-/* Rows are read in vain if so many are left out, this many for each that is
- * kept. Pairs of rows are compared faster than rows are read. */
+/* Rows are read in vain if this many are left out in all, and for each row that is
+ * kept. The bounds for pairs of rows are higher, because comparing a pair is faster
+ * than reading a row. */
 #define REMOVED_MIN  1000
 #define REMOVED_EACH 9
 #define PAIRS_MIN    100000
@@ -29,7 +30,8 @@ is_wasteful(int64_t removed, int64_t kept, int64_t least, int64_t each)
 	return removed >= least && removed / each >= kept;
 }
 
-/* The fact that says how many rows op read in vain; OSP__FACT_COUNT: none. */
+/* The fact that counts the rows which op read in vain; OSP__FACT_COUNT: there are
+ * none. */
 static osp__fact
 wasted(osp__findings *f, const osp__op *op)
 {
@@ -56,7 +58,7 @@ osp__reads_in_vain(osp__findings *f, const osp__op *op)
 	return op->kind == OSP__OP_NODE && wasted(f, op) != OSP__FACT_COUNT;
 }
 
-/* Does the node belong to the check of a foreign key? That has a rule of its own. */
+/* Does the node belong to the check of a foreign key, which has a rule of its own? */
 static bool
 checks_foreign_key(osp__findings *f, osp__op *op)
 {
@@ -66,7 +68,7 @@ checks_foreign_key(osp__findings *f, osp__op *op)
 		   osp__is_foreign_key(f, statement->parent);
 }
 
-/* A join that compares pairs reads its inner side again and again. */
+/* Claims the inner side of a join, which is read again and again. */
 static void
 claim_inner_side(osp__findings *f, osp__group *group, osp__op *join)
 {
@@ -77,7 +79,7 @@ claim_inner_side(osp__findings *f, osp__group *group, osp__op *join)
 			osp__claim_node(f, group, child, false);
 }
 
-/* Is op the scan of one of several tables that are read as one? */
+/* Does op scan one of several tables that are read as one, such as partitions? */
 static bool
 is_of_append(const osp__op *op)
 {
@@ -85,8 +87,9 @@ is_of_append(const osp__op *op)
 		   op->parent->node_kind == OSP__NODE_APPEND;
 }
 
-/* What scans have in common that are told as one: their table and how they read it. Of
- * partitions, each of which may take little, the filter. */
+/* A key that is the same for scans that are reported together: by their table and the
+ * way they read it, or, for partitions, each of which may take little, by their
+ * filter. */
 static uint64_t
 key_of(osp__findings *f, const osp__op *op, bool of_append)
 {
@@ -134,7 +137,7 @@ say_member(osp__findings *f, const osp__op *op, const char *key, osp_buf *out)
 	osp__op_member(f, op, "node", key, out);
 }
 
-/* "Seq Scan on account read 1,000,000 rows and kept 3 of them". */
+/* Appends "Seq Scan on account read 1,000,000 rows and kept 3 of them". */
 static void
 say_rows_read(osp__findings *f, osp__finding *finding)
 {
@@ -184,7 +187,7 @@ tell_recheck(osp__findings *f, osp__finding *finding)
 							"this statement."));
 }
 
-/* A join that nothing but a nested loop could do. */
+/* Writes the texts for a join that only a nested loop could do. */
 static void
 tell_pairs(osp__findings *f, osp__finding *finding)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_skip.c
- *	  Rule: rows that SKIP LOCKED passes over, which are read one after the other first.
+ *	  Rule: time for rows that SKIP LOCKED skips, all of which are read first.
  */
 #include "report/findings/rules.h"
 
 #include "sql/sql_text.h"
 
-/* So many rows are passed over, this many for each that is returned. */
+/* Skipping matters if this many rows are skipped in all, and for each row that is
+ * returned. */
 #define SKIPPED_MIN  1000
 #define SKIPPED_EACH 9
 
@@ -17,7 +18,7 @@ enum
 	SUM_ROWS
 };
 
-/* How many rows a node could not lock, or found to be changed. */
+/* How many rows a node could not lock, or found changed. */
 static int64_t
 skipped_rows(const osp__findings *f, const osp__op *op)
 {
@@ -32,8 +33,8 @@ skipped_rows(const osp__findings *f, const osp__op *op)
 			   : 0;
 }
 
-/* Does the statement of a node have SKIP LOCKED? Without it rows are passed over, too,
- * which another transaction has changed while they were waited for. */
+/* Does the statement of a node have SKIP LOCKED? Without it, rows that another
+ * transaction has changed during the wait are skipped, too. */
 static bool
 has_skip_locked(osp__findings *f, const osp__op *op)
 {

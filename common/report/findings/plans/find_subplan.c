@@ -3,28 +3,28 @@
  * find_subplan.c
  *	  Rule: a subquery that was executed for each row of another node.
  *
- * The inner side of a nested loop is executed as often, and that is a plan that the
- * planner has chosen among others: it is not told. For a subquery with values of the
- * outer row PostgreSQL knows no other plan. A subquery of which another rule has claimed
- * a part is that rule's: an index that is missing there is what helps.
+ * The inner side of a nested loop is executed as often, but the planner has chosen that
+ * among other plans, so it is not reported. For a subquery with values of the outer
+ * row, PostgreSQL has no other plan. If another rule has claimed a part of a subquery,
+ * nothing is claimed here: a missing index, for example, is then the cause.
  *
- * A subquery without such values is executed once. Where what it returns is too large for
- * a hash table, as for NOT IN, all of it is gone through for each outer row, which takes the
- * outer node the more time.
+ * A subquery without such values is executed once. If its result is too large for a
+ * hash table, as for NOT IN, it is searched completely for each outer row, and most of
+ * that time is spent in the outer node.
  */
 #include "report/findings/plans/plans.h"
 
 #define LOOPS_MIN 1000
 
-/* To begin anew, and to descend an index, takes a node as long as so many rows. */
+/* Restarting a node, and descending an index, takes as long as this many rows. */
 #define ROWS_OF_LOOP 8
 
-/* A node that meets few rows beside those of a list. */
+/* A node did little else if it met at most 1/10 as many rows as the list has. */
 #define LIST_SHARE 10
 
 #define SUM_LOOPS 0
 
-/* Marks nodes below which another rule has claimed one. */
+/* Marks all nodes that have a node below them claimed by another rule. */
 static void
 mark_claimed(osp__findings *f)
 {
@@ -41,7 +41,7 @@ mark_claimed(osp__findings *f)
 	}
 }
 
-/* The table of a subquery: the first node that scans one, or its top. */
+/* The first node of a subquery that scans a table, or else its top. */
 static const osp__op *
 scan_of(osp__findings *f, const osp__op *top)
 {
@@ -53,14 +53,16 @@ scan_of(osp__findings *f, const osp__op *top)
 	return top;
 }
 
-/* Is op a list that is gone through for each row of the node above it? */
+/* Is the subquery's result kept in a list that is searched for each row of the node
+ * above? */
 static bool
 is_list(const osp__op *top)
 {
 	return top->node_kind == OSP__NODE_MATERIALIZE;
 }
 
-/* Claims what the node above a list had to do with it, if it did little else. */
+/* Claims the time that the node above a list spent on searching it, if it did little
+ * else. */
 static void
 claim_comparing(osp__findings *f, osp__group *group, const osp__op *list,
 				double part)
@@ -123,7 +125,7 @@ osp__tell_subplans(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 	const osp__op *top = group->largest;
 	int64_t loops = group->sums[SUM_LOOPS];
-	int64_t ns = group->ns - group->alike_ns; /* in these loops */
+	int64_t ns = group->ns - group->alike_ns; /* time in these loops */
 
 	osp_buf_add_str(&finding->cause,
 					is_list(top)

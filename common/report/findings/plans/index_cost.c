@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * index_cost.c
- *	  Would PostgreSQL use an index for the filter of a scan?
+ *	  Estimates whether PostgreSQL would use an index for the filter of a scan.
  *
- * It compares costs, by formulas that are its documented settings and statistics:
- * reading all pages of the table one after the other, against fetching those that hold
- * a row that is expected (Mackert and Lohman). The settings are those that PostgreSQL
- * has by default. A table of few pages is read faster than an index is descended.
+ * PostgreSQL compares costs, by formulas from its documented settings and statistics:
+ * reading all pages of the table in order, against fetching the pages with an expected
+ * row (Mackert and Lohman). The default settings are used here. Reading a table of few
+ * pages is faster than descending an index.
  */
 #include "report/findings/plans/plans.h"
 
 #define SEQ_PAGE_COST    1.0
 #define RANDOM_PAGE_COST 4.0
 #define ROW_COST         0.0125 /* cpu_tuple_cost and one cpu_operator_cost */
-#define INDEX_ROW_COST   0.0075 /* cpu_index_tuple_cost and the same */
+#define INDEX_ROW_COST   0.0075 /* cpu_index_tuple_cost and cpu_operator_cost */
 
-/* Where nothing says how many pages the table has, and of an index's pages. */
+/* Rows of a page if the number of pages is not known, and of an index page. */
 #define ROWS_OF_PAGE       100
 #define ROWS_OF_INDEX_PAGE 300
 
-/* An estimate that is so many times too large keeps an index from being used. */
+/* An index is not used if the estimated rows are too many by this factor. */
 #define WRONG_TIMES 5
 
-/* The figures of a scan, for each time that it ran. */
+/* The figures of a scan, per execution. */
 typedef struct scanned
 {
 	double rows;
@@ -60,8 +60,8 @@ figures_of(const osp__scan *scan)
 	return s;
 }
 
-/* The square root of a share, to some digits (Newton): libm would be one more library
- * in each program that is traced. */
+/* The square root of a share, to a few digits (Newton). sqrt() would require libm in
+ * each traced program. */
 static double
 root_of(double share)
 {
@@ -73,7 +73,7 @@ root_of(double share)
 	return root;
 }
 
-/* Does an index cost less, if so many rows are found by it? */
+/* Does an index cost less if it finds this many rows? */
 static bool
 is_cheaper(const scanned *s, double kept)
 {
@@ -95,7 +95,7 @@ osp__index_use_of(const osp__scan *scan)
 {
 	scanned s = figures_of(scan);
 
-	/* A scan by an index has not read the whole table. */
+	/* A scan that uses an index has not read the whole table. */
 	if (scan->texts[OSP__SCAN_INDEX].len > 0 ||
 		scan->texts[OSP__SCAN_HELD].len > 0)
 		return OSP__INDEX_USED;

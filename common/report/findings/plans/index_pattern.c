@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * index_pattern.c
- *	  What helps a condition with a pattern: LIKE, ILIKE, a regular expression.
+ *	  Advises an index for a condition with a pattern: LIKE, ILIKE, a regular
+ *	  expression.
  *
- * The pattern is a constant, which a server hides from what it records of its plans.
- * The text of the statement has it, if the program has written it there. It counts
- * only if the statement has one LIKE and no more.
+ * The pattern is a constant, and a server records its plans without constants. But the
+ * text of the statement may have it. That pattern is used only if the statement has
+ * exactly one LIKE.
  */
 #include "report/findings/plans/plans.h"
 
 #include "sql/sql_text.h"
 
-/* Trigrams are three letters; fewer in a row find nothing. */
+/* Trigrams have three letters; a pattern with fewer in a row finds nothing. */
 #define LETTERS_MIN 3
 
 typedef enum pattern
@@ -22,7 +23,7 @@ typedef enum pattern
 	PATTERN_SHORT   /* '%ab%' */
 } pattern;
 
-/* The letters and digits in a row, at most. */
+/* The length of the longest run of letters and digits. */
 static unsigned
 longest_run(osp_str text)
 {
@@ -41,7 +42,7 @@ longest_run(osp_str text)
 	return longest;
 }
 
-/* What the string behind LIKE is; whole: nothing is appended to it. */
+/* Classifies the string behind LIKE; whole: nothing is appended to it. */
 static pattern
 classify(osp_str literal, bool whole)
 {
@@ -58,7 +59,7 @@ classify(osp_str literal, bool whole)
 													: PATTERN_INSIDE;
 }
 
-/* The pattern of the only LIKE of a statement. */
+/* Classifies the pattern of the only LIKE in a statement. */
 static pattern
 pattern_of(osp_str statement)
 {
@@ -107,7 +108,7 @@ say_trigrams(const osp__scan *scan, const osp__term *term, osp_buf *step)
 	say_command(scan, term, "USING gin (", " gin_trgm_ops)", step);
 }
 
-/* Is there an index for this method already? */
+/* Is there such an index already: btree for patterns, or any other method? */
 static bool
 has_index(const osp__scan *scan, const osp__term *term, bool btree)
 {
@@ -172,7 +173,8 @@ say_prefix(const osp__scan *scan, const osp__term *term, osp_buf *step)
 	osp_buf_add_char(step, '.');
 }
 
-/* Is the plan one for any values? Others have the value in place of "$1". */
+/* Is the plan generic, made for any values? Other plans have the value in place of
+ * "$1". */
 static bool
 is_for_any_value(const osp__scan *scan)
 {
@@ -185,7 +187,8 @@ is_for_any_value(const osp__scan *scan)
 	return false;
 }
 
-/* An index for patterns is used only if the pattern is known when it is planned. */
+/* Writes the step for a generic plan. An index for patterns is used only if the pattern
+ * is known during planning. */
 static void
 say_for_any_value(const osp__scan *scan, const osp__term *term, osp_buf *step)
 {

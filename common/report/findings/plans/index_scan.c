@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * index_scan.c
- *	  What the points of a scan say that matters for an index: its table, the indexes
- *	  of that, and its conditions.
+ *	  Reads the facts about a scan that matter for an index: its table, the table's
+ *	  indexes, and its conditions.
  */
 #include "report/findings/plans/plans.h"
 
@@ -20,7 +20,7 @@ is_char(const osp_sql_token *token, char c)
 	return token->kind == OSP_SQL_OTHER && token->text.ptr[0] == c;
 }
 
-/* One column, up to the comma or the parenthesis behind it. */
+/* Reads one column, up to the comma or parenthesis behind it. */
 static bool
 read_column(osp_sql_lexer *lexer, osp_sql_token *token, osp__index *index)
 {
@@ -37,8 +37,8 @@ read_column(osp_sql_lexer *lexer, osp_sql_token *token, osp__index *index)
 	return more;
 }
 
-/* "account_owner btree (owner, at)", with "WHERE" behind it if it has not all rows, up to
- * its semicolon. */
+/* Reads "account_owner btree (owner, at)", with "WHERE" behind it if the index is
+ * partial, up to its semicolon. */
 static bool
 read_index(osp_sql_lexer *lexer, osp_sql_token *token, osp__index *index)
 {
@@ -74,7 +74,8 @@ read_indexes(osp__scan *scan)
 		scan->index_count++;
 }
 
-/* Words that PostgreSQL takes for no name of a table without quotes. */
+/* Is the name a word that PostgreSQL does not accept as a table's name without
+ * quotes? */
 static bool
 is_reserved(osp_str name)
 {
@@ -102,7 +103,7 @@ is_reserved(osp_str name)
 	return false;
 }
 
-/* Appends a name as it is written in SQL. */
+/* Appends a name, with quotes if SQL needs them. */
 static void
 put_sql_name(osp_str name, osp_buf *out)
 {
@@ -128,7 +129,7 @@ put_sql_name(osp_str name, osp_buf *out)
 	osp_buf_add_char(out, '"');
 }
 
-/* The same of a name that a node has, if it has it. */
+/* Appends a member of the node that is a name, if the node has it. */
 static void
 put_member_name(osp__findings *f, const osp__op *op, const char *key,
 				osp_buf *out)
@@ -229,8 +230,8 @@ osp__scan_index_on(const osp__scan *scan, const osp_str *columns,
 	return NULL;
 }
 
-/* The columns of an index of which the first ones are compared by equality, and the next
- * one at all. */
+/* Counts the leading columns of an index that are compared by equality, and the next
+ * one if it is compared at all. */
 static unsigned
 count_prefix(const osp__index *index, const osp__condition *held)
 {

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * index_step.c
- *	  What helps a scan that reads many rows and keeps few of them.
+ *	  Advises an index, or another step, for a scan that reads many rows and
+ *	  keeps few of them.
  *
- * An index is proposed only for conditions that it can serve, with the columns in the
- * order in which it serves them: those that are compared by equality, then one range.
+ * An index is proposed only for conditions that it can serve. Its columns are in the
+ * order in which it serves them: those that are compared by equality, then one that is
+ * compared with a range.
  */
 #include "report/findings/plans/plans.h"
 
-/* Columns of a proposed index. More make it larger, and hardly better. */
+/* The most columns of a proposed index. More would make it larger, but hardly
+ * better. */
 #define COLUMNS_MAX 4
 
-/* Functions that an index may hold, by their names in the server and in SQL. */
+/* Functions that an index may be made on, by their names in the server and in SQL. */
 static const struct
 {
 	const char *server;
@@ -28,7 +31,7 @@ typedef struct columns
 {
 	osp_str names[COLUMNS_MAX + 1];
 	unsigned count;
-	unsigned of_filter; /* how many of them the filter adds */
+	unsigned of_filter; /* how many of them come from the filter */
 } columns;
 
 bool
@@ -66,7 +69,8 @@ has_column(const columns *list, osp_str name)
 	return false;
 }
 
-/* Adds the columns of the terms that have this test; of ranges only the first. */
+/* Adds the columns of the terms compared by equality, or of the first compared with a
+ * range. Returns how many. */
 static unsigned
 add_columns(columns *list, const osp__condition *condition, bool range)
 {
@@ -92,8 +96,8 @@ add_columns(columns *list, const osp__condition *condition, bool range)
 	return added;
 }
 
-/* The columns that an index should have: those that the scan's own index has found
- * rows by, too. */
+/* Chooses the columns of a proposed index, including those by which the scan's own
+ * index has found rows. */
 static void
 choose_columns(const osp__scan *scan, columns *list)
 {
@@ -139,7 +143,7 @@ is_simple(const osp__term *term)
 			term->test == OSP__TEST_NULL);
 }
 
-/* Does the filter have conditions that the columns are not about? */
+/* Does the filter have conditions that these columns do not cover? */
 static bool
 has_others(const osp__scan *scan, const columns *list)
 {
@@ -200,7 +204,7 @@ say_proposed(const osp__scan *scan, const columns *list, osp_buf *step)
 								"rows; the others are checked then."));
 }
 
-/* Can each branch of an OR be served by an index of its own? */
+/* Can each branch of an OR be served by an ordinary index? */
 static bool
 serves_each(const osp__scan *scan)
 {
@@ -214,7 +218,7 @@ serves_each(const osp__scan *scan)
 	return true;
 }
 
-/* One index for each column of an OR that has none. */
+/* Proposes an index for each column of an OR that has none. */
 static void
 say_indexes_of_any(const osp__scan *scan, osp_buf *step)
 {
@@ -250,7 +254,7 @@ say_indexes_of_any(const osp__scan *scan, osp_buf *step)
 	osp_buf_add_char(step, '.');
 }
 
-/* The column is not what is compared. */
+/* Writes the step for a condition that does not compare the column itself. */
 static void
 say_rewriting(const osp__term *term, osp_buf *step)
 {
@@ -282,7 +286,8 @@ say_rewriting(const osp__term *term, osp_buf *step)
 					"exactly this expression, if it is immutable."));
 }
 
-/* An index of an expression has statistics of its own. */
+/* Proposes an index on an expression. It has its own statistics, so the step includes
+ * ANALYZE. */
 static void
 say_expression_index(const osp__scan *scan, const osp__term *term,
 					 osp_buf *step)
@@ -319,12 +324,12 @@ say_not_null(const osp__scan *scan, const osp__term *term, osp_buf *step)
 				 column.ptr);
 }
 
-/* Functions of operators that an index of another kind serves. */
+/* Functions behind operators that only an index of another kind serves. */
 static const struct
 {
-	const char *begin; /* of its name */
+	const char *begin; /* beginning of the function's name */
 	const char *method;
-	const char *advice; /* instead of an index on the column */
+	const char *advice; /* advice instead of an index on the column */
 } others[] = {
 	{"jsonb_contains", "gin", NULL},
 	{"jsonb_exists", "gin", NULL},
@@ -345,7 +350,8 @@ static const struct
 	 "the same in another form: column @> ARRAY[value]."},
 };
 
-/* Is there an index of this kind that begins with the column? Then it is named. */
+/* Is there an index of this kind that begins with the column? If so, the step names
+ * it. */
 static bool
 has_index_of(const osp__scan *scan, const char *method, osp_str column,
 			 osp_buf *step)
@@ -366,7 +372,7 @@ has_index_of(const osp__scan *scan, const char *method, osp_str column,
 	return false;
 }
 
-/* Appends what serves such an operator; false: it is none of these. */
+/* Writes the step for such an operator; false: it is another one. */
 static bool
 say_other_index(const osp__scan *scan, const osp__term *term, osp_buf *step)
 {
@@ -438,7 +444,7 @@ say_no_index(const osp__scan *scan, const osp__term *term, osp_buf *step)
 					"compares a column with a value."));
 }
 
-/* The step for one condition that no ordinary index on columns serves. */
+/* Writes the step for a condition that no ordinary index on columns serves. */
 static void
 say_special(const osp__scan *scan, const osp__term *term, osp_buf *step)
 {
@@ -469,7 +475,7 @@ say_special(const osp__scan *scan, const osp__term *term, osp_buf *step)
 		say_rewriting(term, step);
 }
 
-/* Is there an index, of whatever kind, that serves a condition? */
+/* Can an index of any kind serve the condition? */
 static bool
 can_be_served(const osp__scan *scan, const osp__term *term)
 {
@@ -482,7 +488,7 @@ can_be_served(const osp__scan *scan, const osp__term *term)
 	return indexed && term->test < OSP__TEST_UNEQUAL;
 }
 
-/* An OR of conditions of which some need an index of a special kind. */
+/* Writes the step for an OR some of whose conditions need a special kind of index. */
 static void
 say_branches(const osp__scan *scan, osp_buf *step)
 {
@@ -520,8 +526,8 @@ say_branches(const osp__scan *scan, osp_buf *step)
 	}
 }
 
-/* The condition that is most likely to tell what is wrong: one that an index could
- * serve in another form, before one that none can. */
+/* The condition about which to write: preferably one that an index could serve in
+ * another form, and not one that no index can serve. */
 static const osp__term *
 special_term(const osp__condition *filter)
 {
@@ -538,7 +544,7 @@ special_term(const osp__condition *filter)
 	return found;
 }
 
-/* What is filtered is no table's. */
+/* Writes the step for a filter on rows that come from no table. */
 static void
 say_without_table(const osp__scan *scan, osp_buf *step)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * plans.h
- *	  What the rules about plans share. Private to report/findings/plans/.
+ *	  Functions that the rules about plans share. Private to
+ *	  report/findings/plans/.
  */
 #ifndef OSPROFILER_PLANS_H
 #define OSPROFILER_PLANS_H
@@ -11,14 +12,14 @@
 
 /* ---- find_scan.c ---- */
 
-/* Has a node of a plan read many rows, or compared many pairs, to keep few? */
+/* Has a plan node read many rows, or compared many pairs, to keep few of them? */
 bool osp__reads_in_vain(osp__findings *f, const osp__op *op);
 
 /* ---- find_pairs.c ---- */
 
-/* Is op a nested loop that no other join could replace: it has no condition, or one that is
- * understood and has no equality, what it reads again and again is in memory, and both sides
- * are large? */
+/* Is op a nested loop that no other join could replace? Its condition is missing, or is
+ * understood and has no equality; its inner side is kept in memory, and both sides are
+ * large. */
 bool osp__joins_all(osp__findings *f, const osp__op *op);
 
 /* Has an index-only scan visited the table for many of its rows? */
@@ -34,8 +35,8 @@ typedef struct osp__index
 {
 	osp_str name;
 	osp_str method;
-	osp_str columns[OSP__INDEX_COLUMNS_MAX]; /* of an expression: empty */
-	bool patterns[OSP__INDEX_COLUMNS_MAX];   /* for LIKE: text_pattern_ops */
+	osp_str columns[OSP__INDEX_COLUMNS_MAX]; /* empty: an expression */
+	bool patterns[OSP__INDEX_COLUMNS_MAX];   /* text_pattern_ops, for LIKE */
 	unsigned count;
 	bool partial;
 } osp__index;
@@ -43,10 +44,10 @@ typedef struct osp__index
 typedef enum osp__scan_text
 {
 	OSP__SCAN_TYPE,
-	OSP__SCAN_RELATION, /* as it is written in SQL; empty: it is no table's */
+	OSP__SCAN_RELATION, /* written as in SQL; empty: no table is scanned */
 	OSP__SCAN_FILTER,
-	OSP__SCAN_HELD,  /* what its index has found already */
-	OSP__SCAN_INDEX, /* that it uses, as it is written in SQL; empty: none */
+	OSP__SCAN_HELD,  /* conditions that its index has checked */
+	OSP__SCAN_INDEX, /* the index it uses, as in SQL; empty: none */
 	OSP__SCAN_INDEXES,
 	OSP__SCAN_STATEMENT,
 	OSP__SCAN_TEXTS
@@ -60,10 +61,10 @@ typedef struct osp__scan
 	osp__condition held;
 	osp__index indexes[OSP__INDEXES_MAX];
 	unsigned index_count;
-	bool understood; /* filter and held have all conditions */
+	bool understood; /* filter and held are complete */
 } osp__scan;
 
-/* Reads what the points of op say; to be ended in any case. */
+/* Reads the facts about the scan op. osp__scan_term() must be called in any case. */
 void osp__scan_init(osp__findings *f, osp__scan *scan, const osp__op *op);
 void osp__scan_term(osp__scan *scan);
 
@@ -73,23 +74,23 @@ osp__scan_str(const osp__scan *scan, osp__scan_text text)
 	return osp_buf_str(&scan->texts[text]);
 }
 
-/* The index whose first columns are these, in whatever order, and that a condition on
+/* Finds an index whose first columns are these, in any order, and that conditions on
  * them can use; NULL: none is known. */
 const osp__index *osp__scan_index_on(const osp__scan *scan,
 									 const osp_str *columns, unsigned count);
 
-/* Do all entries of its index that a scan reads meet its conditions? False: that is not
- * known. An index has entries between them that do not if a column before the one that is
- * compared is not, or if several values are searched. */
+/* Do all entries that a scan reads from its index meet its conditions? False: that is
+ * not known. There are other entries in between if a column before a compared one is
+ * not compared, or if several values are searched. */
 bool osp__reads_one_range(osp__findings *f, const osp__op *op);
 
 /* ---- index_cost.c ---- */
 
-/* What an index on the filter's columns would be to the planner. */
+/* How the planner would judge an index on the filter's columns. */
 typedef enum osp__index_use
 {
 	OSP__INDEX_USED,
-	OSP__INDEX_MISJUDGED, /* not used: far more rows are expected than come */
+	OSP__INDEX_MISJUDGED, /* not used: far more rows were expected than came */
 	OSP__INDEX_USELESS    /* not used: the table is small */
 } osp__index_use;
 
@@ -97,17 +98,17 @@ osp__index_use osp__index_use_of(const osp__scan *scan);
 
 /* ---- index_pattern.c ---- */
 
-/* Appends what helps a condition with a pattern: LIKE, ILIKE, a regular expression. */
+/* Writes the step for a condition with a pattern: LIKE, ILIKE, a regular expression. */
 void osp__say_pattern_step(const osp__scan *scan, const osp__term *term,
 						   osp_buf *step);
 
 /* ---- index_step.c ---- */
 
-/* Appends what helps a scan that reads many rows and keeps few of them by its
- * filter: an index only where there is none, and where PostgreSQL would use it. */
+/* Writes the step for a scan that reads many rows and keeps few of them by its filter:
+ * an index only if there is none, and if PostgreSQL would use it. */
 void osp__say_index_step(osp__findings *f, const osp__op *op, osp_buf *step);
 
-/* The same of the scan of one partition among several. */
+/* Writes the step for a scan of one of several partitions. */
 void osp__say_partition_step(osp__findings *f, const osp__op *op,
 							 osp_buf *step);
 
