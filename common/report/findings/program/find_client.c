@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_client.c
- *	  Rules: what went by on the client's side: connecting, reading results
- *	  slowly, pauses.
+ *	  Rules about time on the client's side: connecting, reading results slowly,
+ *	  pauses.
  */
 #include "report/findings/rules.h"
 
-/* Pauses within a transaction that count. */
+/* The least pause within a transaction, and the least time between fetches of a
+ * statement, that count. */
 #define PAUSE_NS  (INT64_C(20) * 1000000)
 #define SLICES_NS (INT64_C(5) * 1000000)
 
@@ -61,8 +62,8 @@ enum
 	WAIT_SLICES
 };
 
-/* What passed between the slices in which a client fetched the rows. What is
- * shorter need not be the client's. */
+/* The time between the parts in which a client fetched the rows. Shorter times are
+ * ignored, because they need not be the client's. */
 static int64_t
 between_slices_ns(const osp__op *op)
 {
@@ -118,25 +119,24 @@ osp__tell_client_waits(osp__findings *f, osp__finding *finding)
 
 /* ---- pauses in a transaction ---- */
 
-/* Sessions that are looked through for one; those before them have ended. */
+/* How many sessions are searched for the one of an operation; older ones have ended. */
 #define SESSIONS_MAX 1000
 
-/* What was seen of a session: of a process of a server, or of a connection of a
- * service. */
+/* The state of a session: of a server's process, or of a connection of a service. */
 typedef struct session
 {
 	struct session *next;
 	osp_str host;
 	osp_str service;
 	uint64_t key;
-	osp__op *last; /* that ended */
+	osp__op *last; /* the operation that ended last */
 	bool in_transaction;
-	bool begins; /* the trace has the begin of a transaction */
-	bool ends;   /* of those that were looked at, from the last on, one ends */
+	bool begins; /* the trace has a BEGIN of the session */
+	bool ends;   /* going backwards: a transaction ends next */
 } session;
 
-/* Who knows in which session a statement ran: OSProfiler in Python does not, but the
- * server does. */
+/* The operation that knows the session of a statement: op itself, or its part in the
+ * server, because OSProfiler in Python does not record the session. */
 static const osp__op *
 witness_of(const osp__findings *f, const osp__op *op)
 {
@@ -148,7 +148,7 @@ witness_of(const osp__findings *f, const osp__op *op)
 	return child != NULL ? child : op;
 }
 
-/* The session of an operation; NULL if there is no memory. */
+/* Finds or makes the session of an operation; NULL if there is no memory. */
 static session *
 session_of(osp__findings *f, session **all, const osp__op *of)
 {
@@ -179,7 +179,7 @@ session_of(osp__findings *f, session **all, const osp__op *of)
 	return found;
 }
 
-/* Marks the operations that a client asked for, and what is below them. */
+/* Marks the operations of databases and their clients, and everything below them. */
 static void
 mark_database(osp__findings *f)
 {
@@ -195,7 +195,7 @@ mark_database(osp__findings *f)
 	}
 }
 
-/* Keeps the longest pause as the example. */
+/* Claims a pause, and keeps the longest one as the example. */
 static void
 add_pause(osp__findings *f, osp__op *before, osp__op *after)
 {
@@ -215,8 +215,8 @@ add_pause(osp__findings *f, osp__op *before, osp__op *after)
 	group->largest = after;
 }
 
-/* Is it a statement of a client, by itself? What only one connection uses is locked for
- * nobody. */
+/* Is it a statement that a client called directly? A database in memory is left out:
+ * its locks keep nobody waiting. */
 static bool
 is_call(const osp__op *op)
 {
@@ -224,9 +224,9 @@ is_call(const osp__op *op)
 }
 
 /*
- * Marks the statements behind which a transaction ends in their session. Drivers of
- * Python begin transactions without a word: where the trace has the end of one and no
- * begin, it was open from the statement before on.
+ * Marks the statements after which a transaction of their session ends. Python's
+ * drivers begin transactions without a BEGIN: if the trace has the end of a transaction
+ * but no begin, it was open from the preceding statement on.
  */
 static void
 mark_open(osp__findings *f, session **all, bool *open)
@@ -247,7 +247,7 @@ mark_open(osp__findings *f, session **all, bool *open)
 	}
 }
 
-/* The next operation of a session. */
+/* Visits the next operation of a session. */
 static void
 visit_session(osp__findings *f, session *at, const bool *open, osp__op *op)
 {
@@ -318,14 +318,14 @@ osp__tell_pauses(osp__findings *f, osp__finding *finding)
 	osp__add_figure(finding, "longest_ms", (double) group->sums[0] / 1e6);
 }
 
-/* ---- all that is not the database's ---- */
+/* ---- time outside of databases ---- */
 
 void
 osp__look_application(osp__findings *f)
 {
 	size_t i;
 
-	/* What its operations were that are not here, nobody knows. */
+	/* It is unknown what the missing operations did. */
 	if (f->lost_callers > 0)
 		return;
 	for (i = 0; i < f->op_count && f->status == OSP_OK; i++)
@@ -342,7 +342,8 @@ osp__look_application(osp__findings *f)
 	}
 }
 
-/* Says between which operations of the trace none ran for the longest time. */
+/* Appends the longest time in which no operation ran, and the operations before and
+ * after it. */
 static void
 say_longest_gap(osp__findings *f, osp_buf *out)
 {
@@ -368,7 +369,7 @@ say_longest_gap(osp__findings *f, osp_buf *out)
 	if (from == NULL)
 		return;
 
-	/* What a statement begins with, its planning, begins when that does. */
+	/* The planning of a statement begins together with it, so name the statement. */
 	while (to->parent->node != NULL && to->parent->begin_ns >= to->begin_ns)
 		to = to->parent;
 	osp_buf_add_str(out, OSP_STR("; the longest, "));
@@ -379,7 +380,7 @@ say_longest_gap(osp__findings *f, osp_buf *out)
 	osp__say_op(f, to, out);
 }
 
-/* How long the program did something else between the rows of a statement, beside the
+/* How long the program did something else between the rows of a statement, apart from
  * operations that it began there. */
 static int64_t
 idle_between_rows(const osp__findings *f, const osp__op *op)
@@ -394,8 +395,8 @@ idle_between_rows(const osp__findings *f, const osp__op *op)
 	return ns > 0 ? ns : 0;
 }
 
-/* The statement of SQLite between whose rows most of the time went by, and how long that
- * was; NULL: it was not between rows. */
+/* Finds the statement of SQLite with the longest such time between its rows; NULL: most
+ * of the group's time was not between rows. */
 static const osp__op *
 longest_paused(const osp__findings *f, const osp__group *group,
 			   int64_t *longest_ns)
@@ -422,7 +423,7 @@ longest_paused(const osp__findings *f, const osp__group *group,
 	return sum_ns > group->ns / 2 ? longest : NULL;
 }
 
-/* What the program does with the rows while it fetches them. */
+/* Writes evidence and step about the time between fetched rows. */
 static void
 tell_between_rows(osp__findings *f, const osp__op *op, int64_t ns,
 				  osp__finding *finding)
@@ -450,7 +451,7 @@ osp__tell_application(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR("No database operation ran for "));
 	osp__say_time(&finding->cause, group->ns);
 
-	/* Of a program that is traced as a whole nobody knows when it had something to do. */
+	/* If a whole program is traced, it is unknown when it had something to do. */
 	osp_buf_add_str(&finding->cause,
 					around || paused != NULL
 						? OSP_STR(": that is the application's own time.")

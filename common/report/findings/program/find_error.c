@@ -11,7 +11,7 @@ enum
 	SUM_RETRIES
 };
 
-/* The outermost operation of what failed in a database. */
+/* Is op the outermost failed operation of a database? */
 static bool
 is_outermost(const osp__op *op)
 {
@@ -26,8 +26,8 @@ is_caught(const osp__op *op)
 	return osp__op_statement(op->parent) != NULL;
 }
 
-/* The same statement and the same error. A statement of which the text is not recorded is
- * none of the others. */
+/* A key that is the same for the same statement with the same error. A statement
+ * without a recorded text has a key of its own. */
 static uint64_t
 key_of(const osp__findings *f, const osp__op *op)
 {
@@ -55,8 +55,8 @@ look(osp__findings *f)
 		if (attempt == NULL || group == NULL)
 			continue;
 
-		/* A loop in the database that goes on is no new attempt; its time up to
-		 * the next failure goes into undoing this one. */
+		/* A loop in the database that continues is no new attempt. If it fails again,
+		 * the time until then was spent on undoing this failure. */
 		if (!is_caught(op))
 			group->sums[SUM_RETRIES]++;
 		else if (!attempt->failed)
@@ -77,7 +77,7 @@ osp__look_failed(osp__findings *f)
 	look(f);
 }
 
-/* "unique_violation: duplicate key value violates …" */
+/* Appends "unique_violation: duplicate key value violates …". */
 static void
 say_error(osp__findings *f, const osp__op *op, osp_buf *out)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_network.c
- *	  Rules: what went by between a client and its server: a pooler that had no
- *	  connection free, and the network.
+ *	  Rules about time between a client and its server: a pooler without a free
+ *	  connection, and the network.
  *
- * A pooler between the two shows by the process: the client has been told of another
- * one than that which worked on its statement. What such a statement took before the
- * server began, beyond what it took after the server had finished, was spent in the
- * pooler: the way there takes as long as the way back.
+ * A pooler between the two is recognized by the process: the client was told of another
+ * process than the one that worked on its statement. The time before the server began,
+ * beyond the time after it had finished, was spent in the pooler, because the way there
+ * takes as long as the way back.
  */
 #include "report/findings/rules.h"
 
@@ -15,10 +15,10 @@ enum
 {
 	SUM_BEFORE,
 	SUM_AFTER,
-	MOST /* that was claimed of one statement */
+	MOST /* the most time claimed of one statement */
 };
 
-/* When the server was at work on a client's statement. False: that is not known. */
+/* Finds when the server worked on a client's statement. False: that is not known. */
 static bool
 find_server_side(const osp__findings *f, const osp__op *op, int64_t *begin_ns,
 				 int64_t *end_ns)
@@ -40,16 +40,16 @@ find_server_side(const osp__findings *f, const osp__op *op, int64_t *begin_ns,
 	return found;
 }
 
-/* ---- a pooler that had no connection free ---- */
+/* ---- a pooler without a free connection ---- */
 
-/* What is shorter can be the clock of another host. */
+/* Shorter times may be due to the clock of another host. */
 #define POOLER_NS (INT64_C(5) * 1000000)
 
-/* What PgBouncer says when it has let a statement wait for too long. */
+/* PgBouncer's error when a statement has waited too long. */
 #define POOLER_TIMEOUT "query_wait_timeout"
 
-/* What a process of the server did for it of which the client has not been told;
- * NULL: the client was connected to that one, or the process is not known. */
+/* The operation of a server's process for this statement, if the client was told of
+ * another process. NULL: it is the client's process, or the process is not known. */
 static const osp__op *
 work_of_another(const osp__findings *f, const osp__op *op)
 {
@@ -61,7 +61,7 @@ work_of_another(const osp__findings *f, const osp__op *op)
 																  : NULL;
 }
 
-/* Has a pooler given it up? */
+/* Has a pooler given the statement up? */
 static bool
 pooler_gave_up(osp__findings *f, const osp__op *op)
 {
@@ -75,7 +75,7 @@ pooler_gave_up(osp__findings *f, const osp__op *op)
 				  sizeof(POOLER_TIMEOUT) - 1) != NULL;
 }
 
-/* How long a pooler had a statement, before it could hand it on. */
+/* How long a pooler kept a statement before it could pass it on. */
 static int64_t
 pooler_ns(osp__findings *f, const osp__op *op)
 {
@@ -140,15 +140,16 @@ osp__tell_poolers(osp__findings *f, osp__finding *finding)
 
 /* ---- the network ---- */
 
-/* Less than this is the network's, also where files were removed. */
+/* Less time is taken for the network's, even if files were removed. */
 #define REMOVING_NS (INT64_C(5) * 1000000)
 
-/* Operations before a COMMIT that are looked through for what left files. */
+/* How many operations before a COMMIT are searched for one after which files are
+ * removed. */
 #define STATEMENTS_MAX 1000
 
-/* Divides what was claimed of a statement into the time before the server's work
- * and after it. Where other causes have claimed some of it, or others ran at the
- * same time, both are smaller in proportion. */
+/* Adds the time claimed of a statement to the sums for the time before the server's
+ * work and after it. If other causes have claimed part of the statement, or other
+ * operations ran at the same time, both are scaled down. */
 static void
 add_sides(osp__group *group, int64_t before_ns, int64_t after_ns,
 		  int64_t claimed_ns)
@@ -169,7 +170,7 @@ add_sides(osp__group *group, int64_t before_ns, int64_t after_ns,
 enum
 {
 	ON_THE_WAY,
-	REMOVING /* files, by the server */
+	REMOVING /* the server removed files */
 };
 
 static bool
@@ -182,7 +183,7 @@ has_commit(const osp__findings *f, const osp__op *op)
 	return child != NULL;
 }
 
-/* Did a statement of the transaction that op ends, a COMMIT, leave files? */
+/* Did a statement of the transaction that op, a COMMIT, ends leave files to remove? */
 static bool
 ends_leaving(const osp__findings *f, const osp__op *op)
 {
@@ -202,8 +203,8 @@ ends_leaving(const osp__findings *f, const osp__op *op)
 	return false;
 }
 
-/* Did the server remove files when a client's statement had been executed? It does so
- * after the commit, of which the operation has ended then. */
+/* Did the server remove files after a client's statement was executed? It does so after
+ * the commit, whose operation has ended by then. */
 static bool
 removes_files(const osp__findings *f, const osp__op *op, int64_t after_ns)
 {

@@ -3,13 +3,13 @@
  * find_repeat.c
  *	  Rule: the same statement many times (N+1), with other constants.
  *
- * Only short statements count: of long ones it matters why they are long. What is
- * between two of them is part of what the repetition costs: the way from the
+ * Only short statements count; for long ones the cause of their length matters more.
+ * The time between two of them is part of the cost of the repetition: the way from the
  * client to the server and back, and the begin and end of transactions.
  *
- * Of a statement that runs very many others the last ones are not recorded
- * (osprofiler.max_points). They are taken for more of the same, in the proportions of
- * those that are.
+ * If a statement runs very many others, the last ones are not recorded
+ * (osprofiler.max_points). They are assumed to be like the recorded ones, in the same
+ * proportions.
  */
 #include "report/findings/rules.h"
 
@@ -19,47 +19,49 @@
 #define MEAN_MAX_NS (INT64_C(20) * 1000000)
 #define GAP_MAX_NS  (INT64_C(5) * 1000000)
 
-/* Of the time of a repetition, what is between is little below this part. */
+/* The time between the statements is small if it is below this part (1/5) of the
+ * repetition's time. */
 #define PAUSES_SHARE 5
 
-/* And of what is between, the ends of transactions are little below this part. */
+/* The time of the ends of transactions is small if it is below this part (1/10) of the
+ * time between the statements. */
 #define ENDS_SHARE 10
 
-/* A statement that takes so long in the server does more than look up a row. */
+/* A statement that takes this long in the server does more than look up a row. */
 #define LONG_NS (INT64_C(1) * 1000000)
 
-/* What SQLite takes, at most, to change a row that needs nothing from the disk. */
+/* The most time that SQLite takes to change a row without waiting for the disk. */
 #define ROW_NS (INT64_C(5) * 1000)
 
-/* Between statements that a program executes one behind the other, with one call
- * (executemany), hardly more than so much goes by. */
+/* The most time between two statements that a program executes with one call
+ * (executemany). */
 #define TIGHT_NS (INT64_C(3) * 1000)
 
-/* Sums of the rule: what is between the statements. */
+/* Sums of the rule, about the time between the statements. */
 enum
 {
 	SUM_CONTROLS, /* begins and ends of transactions */
-	SUM_ENDS_NS,  /* what the ends took */
-	SUM_SERVED, /* executions of which the server's part is known, if they are a
-					 * client's: it is not told of all, such as prepared ones */
-	SUM_LEFT_OUT /* executions that are not recorded, most likely */
+	SUM_ENDS_NS,  /* time of the ends */
+	SUM_SERVED,   /* executions whose part in the server is known, if they are a
+				   * client's: not all have one, such as prepared ones */
+	SUM_LEFT_OUT  /* executions that are most likely not recorded */
 };
 
 typedef struct repeat
 {
 	uint64_t key;
-	int64_t count; /* 0: they do not matter */
+	int64_t count; /* 0: the repetition does not matter */
 	int64_t total_ns;
 	osp__group *group;
-	const osp__op *last; /* of them */
+	const osp__op *last; /* last execution */
 	osp__op
-		*typical; /* has the text of most of them, if more than half have one */
+		*typical; /* has the most frequent text, if more than half have that */
 	int64_t votes;
-	double left_out; /* of one statement that ran it */
+	double left_out; /* executions missing in the present parent */
 	double left_out_ns;
 } repeat;
 
-/* Is op a statement, and not the server's part of one that the client has, too? */
+/* Is op a statement, but not the server's part of a client's statement? */
 static bool
 is_statement(const osp__op *op)
 {
@@ -107,7 +109,8 @@ repeat_of(const osp__table *table, const osp__op *op)
 	return it;
 }
 
-/* Lets the statement of the most frequent text win (Boyer and Moore). */
+/* Keeps the execution with the most frequent text as the typical one (Boyer and
+ * Moore). */
 static void
 vote(repeat *it, osp__op *op)
 {
@@ -118,14 +121,15 @@ vote(repeat *it, osp__op *op)
 		it->group->first = it->typical;
 }
 
-/* What is open in a session. */
+/* The state of a session: is a transaction open? */
 typedef struct session
 {
-	uint64_t key; /* first: of the session and its kind */
+	uint64_t key; /* hash of session and kind; must be first */
 	bool in_transaction;
 } session;
 
-/* Notes of each statement whether a transaction of its session is open when it begins. */
+/* Notes in each statement whether a transaction of its session is open when it
+ * begins. */
 static void
 mark_transactions(osp__findings *f)
 {
@@ -153,8 +157,8 @@ mark_transactions(osp__findings *f)
 	osp__table_term(&table);
 }
 
-/* Is it a change of SQLite that programs make many rows with, in one transaction, as fast
- * as that can be done? */
+/* Is it a fast change of SQLite, of which programs run many in one transaction, such as
+ * a bulk load? */
 static bool
 is_bulk_load(const repeat *it, const osp__op *op)
 {
@@ -162,7 +166,8 @@ is_bulk_load(const repeat *it, const osp__op *op)
 		   it->total_ns / it->count < ROW_NS && op->in_transaction;
 }
 
-/* Outer statements claim what is below them. What triggers do is theirs. */
+/* Claims the statements of each repetition with everything below them. Statements below
+ * triggers belong to the triggers. */
 static void
 claim_statements(osp__findings *f, const osp__table *table)
 {
@@ -195,7 +200,7 @@ claim_statements(osp__findings *f, const osp__table *table)
 	}
 }
 
-/* Claims what begins or ends a transaction. */
+/* Claims an operation that begins or ends a transaction. */
 static void
 claim_control(osp__findings *f, osp__group *group, osp__op *op)
 {
@@ -207,7 +212,7 @@ claim_control(osp__findings *f, osp__group *group, osp__op *op)
 		group->sums[SUM_ENDS_NS] += group->ns - claimed_ns;
 }
 
-/* Claims what is between statements of repetitions below one parent. */
+/* Claims the time between statements of repetitions below one parent. */
 static void
 claim_between(osp__findings *f, const osp__table *table, const osp__op *parent)
 {
@@ -233,7 +238,7 @@ claim_between(osp__findings *f, const osp__table *table, const osp__op *parent)
 	}
 }
 
-/* The statements that a statement ran itself, as far as they are recorded. */
+/* The recorded statements that a statement ran itself: their number, begin and end. */
 typedef struct run
 {
 	int64_t count;
@@ -259,7 +264,8 @@ run_of(const osp__findings *f, const osp__op *parent)
 	return found;
 }
 
-/* Claims what those took that are not recorded: each that is stands for some of them. */
+/* Claims the time of statements that are not recorded: each recorded one stands for
+ * some of them. */
 static void
 claim_left_out(osp__findings *f, const osp__table *table, osp__op *parent)
 {
@@ -323,8 +329,8 @@ static const struct
 	const char *step;
 	const char *sqlite;
 	const char
-		*joined; /* in SQLite, if they are one transaction already, and hardly
-						 * anything is between them; NULL: the same */
+		*joined; /* in SQLite, if they are one transaction already, with hardly
+				  * any time between them; NULL: use sqlite */
 } steps[] = {
 	{"select",
 	 "Get all of it with one statement: with a join, or, where it has a key, "
@@ -376,7 +382,7 @@ has_word(osp_str statement, const char *word)
 	return false;
 }
 
-/* Does it only ask whether there is an answer? */
+/* Is it the statement of a pool that only checks whether the server answers? */
 static bool
 is_ping(const osp__group *group)
 {
@@ -417,7 +423,7 @@ say_step(const osp__group *group, osp_str statement, bool joined, osp_buf *step)
 						osp_str_of(sqlite ? steps[i].sqlite : steps[i].step));
 }
 
-/* Do statements of SQLite run one behind the other in one transaction? */
+/* Do statements of SQLite follow each other closely in one transaction? */
 static bool
 is_joined(const osp__group *group, int64_t between_ns)
 {
@@ -428,7 +434,7 @@ is_joined(const osp__group *group, int64_t between_ns)
 		   (group->first->in_transaction || group->largest->in_transaction);
 }
 
-/* Is op the repeated statement of a client, or below it? */
+/* Is op a statement of the repetition, or below one? */
 static bool
 is_of_repeated(const osp__group *group, const osp__op *op)
 {
@@ -437,7 +443,7 @@ is_of_repeated(const osp__group *group, const osp__op *op)
 	return op != NULL;
 }
 
-/* Of the time of the statements, what was between them. */
+/* The part of the group's time that was between the statements. */
 static int64_t
 time_between(const osp__group *group)
 {
@@ -468,7 +474,7 @@ time_in_server(const osp__group *group)
 	return server_ns;
 }
 
-/* Are the nodes of most of the plans recorded? */
+/* Are plan nodes recorded for most of the statements? */
 static bool
 knows_plans(const osp__group *group)
 {
@@ -480,7 +486,8 @@ knows_plans(const osp__group *group)
 	return known > group->count / 2;
 }
 
-/* Has another rule found something in the plan of one of them that took longer? */
+/* Has another rule claimed nodes in the plan of a longer execution of this
+ * statement? */
 static bool
 is_explained_once(const osp__findings *f, const osp__group *group)
 {
@@ -493,7 +500,8 @@ is_explained_once(const osp__findings *f, const osp__group *group)
 	return false;
 }
 
-/* Of statements that are short no nodes are recorded, unless they are asked for. */
+/* Appends how to see the plans of short statements, whose nodes are not recorded by
+ * default. */
 static void
 say_how_to_see_plan(const osp__findings *f, const osp__group *group,
 					int64_t server_ns, uint64_t served, osp_buf *step)
@@ -533,8 +541,8 @@ say_server(const osp__group *group, int64_t server_ns, uint64_t served,
 	osp_buf_add_str(evidence, OSP_STR(" of them, of which it was told"));
 }
 
-/* Of the time of a client's statements: what the server had, and what was between
- * them. */
+/* Appends how the time of the statements divides: in the server or SQLite, elsewhere,
+ * and between them. */
 static void
 say_parts(const osp__group *group, int64_t server_ns, uint64_t served,
 		  int64_t between_ns, osp__finding *finding)
@@ -572,7 +580,7 @@ say_parts(const osp__group *group, int64_t server_ns, uint64_t served,
 	osp__add_figure(finding, "server_ms", (double) server_ns / 1e6);
 }
 
-/* Two digits of a count. */
+/* Rounds a count to two digits. */
 static int64_t
 roughly(int64_t count)
 {
@@ -596,7 +604,8 @@ say_left_out(int64_t left_out, osp_buf *evidence)
 				"and taken to be like the others"));
 }
 
-/* Of changes that commit one by one most time may be the disk's. */
+/* Appends a note if waits for the disk are not measured, because changes that commit
+ * one by one mostly wait for it. */
 static void
 say_unmeasured(const osp__group *group, osp_buf *evidence)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_trigger.c
- *	  Rules: what triggers did, what functions did by themselves, and sleeping.
+ *	  Rules: the work of triggers, the own work of functions, and sleeping.
  */
 #include "report/findings/foreign_key.h"
 #include "report/findings/rules.h"
 
 #define SUM_CALLS 0
 
-/* The statement that a trigger of a foreign key ran, or op itself; NULL: it is not here. */
+/* The statement that a foreign key's trigger ran, or op itself; NULL: it is not in the
+ * trace. */
 static const osp__op *
 key_statement(const osp__findings *f, const osp__op *op)
 {
@@ -20,8 +21,8 @@ key_statement(const osp__findings *f, const osp__op *op)
 	return NULL;
 }
 
-/* A statement of a foreign key that PostgreSQL runs for what another of these has changed
- * (ON DELETE CASCADE) stands below no trigger. */
+/* Is it a trigger? A foreign key's statement that PostgreSQL runs because of another
+ * one's changes (ON DELETE CASCADE) counts as one, because it is below no trigger. */
 static bool
 is_trigger(const osp__op *op)
 {
@@ -42,7 +43,7 @@ osp__look_triggers(osp__findings *f)
 		osp__group *group;
 		int64_t calls = osp__op_fact(op, OSP__CALLS);
 
-		/* What a trigger fires is its work. */
+		/* Triggers that a trigger fires are part of its work. */
 		op->handled = op->parent->handled;
 		if (!is_trigger(op) || op->handled)
 			continue;
@@ -54,7 +55,7 @@ osp__look_triggers(osp__findings *f)
 	}
 }
 
-/* What is searched for a foreign key, and by which index. */
+/* Appends advice about the rows that a foreign key searches, and the index for that. */
 static void
 say_key_step(osp__findings *f, const osp__op *statement, osp_buf *step)
 {
@@ -88,8 +89,8 @@ say_key_step(osp__findings *f, const osp__op *statement, osp_buf *step)
 		osp__foreign_key_term(&key);
 }
 
-/* A trigger at the end of the transaction is that of a constraint, which fires for each
- * row. */
+/* Was the trigger deferred? A trigger at the end of the transaction is that of a
+ * constraint, which fires for each row. */
 static bool
 is_deferred(const osp__op *op)
 {
@@ -117,7 +118,8 @@ say_trigger_step(const osp__op *op, osp_buf *step)
 					  "table does its work once for all rows."));
 }
 
-/* "The trigger note on purchase", or "Checking the foreign key purchase_has_customer". */
+/* Appends "The trigger note on purchase", or "Checking the foreign key
+ * purchase_has_customer". */
 static void
 say_trigger(osp__findings *f, const osp__op *op, bool foreign_key, osp_buf *out)
 {
@@ -229,7 +231,7 @@ osp__tell_sleeps(osp__findings *f, osp__finding *finding)
 
 	osp_buf_add_str(&finding->cause, OSP_STR("The server waited on purpose: "));
 
-	/* Waits are sampled, so the time may be a little less than what was asked for. */
+	/* Waits are sampled, so the sum may be a little less than the time asked for. */
 	osp_buf_add_str(&finding->cause, OSP_STR("pg_sleep took about "));
 	osp__say_time(&finding->cause, group->ns);
 	osp_buf_add_char(&finding->cause, '.');
