@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * compared.c
- *	  What a statement of SQLite compares, as far as its text tells.
+ *	  Finds the columns that a statement of SQLite compares, as far as its text
+ *	  shows.
  *
- * A column is a name in a condition with a comparison on one side of it and no
- * arithmetic on the other. Where SQLite looks for a column's value, which table it
- * reads first, and which indexes there are, the text does not say.
+ * A name counts as a compared column if it stands in a condition, with a comparison on
+ * one side of it and no arithmetic on the other. The text does not show which table
+ * SQLite reads first, where it looks for a column's value, and which indexes exist.
  */
 #include "report/findings/sqlite/compared.h"
 
@@ -14,7 +15,7 @@
 
 #include "sql/sql_text.h"
 
-/* What is next to a name. */
+/* What stands beside a name. */
 typedef enum side
 {
 	SIDE_OTHER,
@@ -26,11 +27,11 @@ typedef enum side
 typedef struct reader
 {
 	osp_sql_lexer lexer;
-	osp_sql_token token; /* the one that is to be read next */
+	osp_sql_token token; /* the next token to read */
 	bool more;
 	osp__compared *out;
-	side left;      /* of the token */
-	bool condition; /* it is in one */
+	side left;      /* what stands to the left of the token */
+	bool condition; /* the token is in a condition */
 } reader;
 
 /* Words at which a condition ends, or another one begins. */
@@ -79,7 +80,7 @@ advance(reader *r)
 	r->more = osp_sql_next_word(&r->lexer, &r->token);
 }
 
-/* What the token, and the one behind it, are to a name beside them. */
+/* What the next token, together with the one behind it, means for a name beside it. */
 static side
 side_of(const reader *r)
 {
@@ -146,7 +147,7 @@ add_column(osp__compared *out, osp_str column)
 		out->columns[out->count++] = column;
 }
 
-/* A name with its dots, and what is beside it. */
+/* Reads a name with its dots, and what stands beside it. */
 static void
 read_name(reader *r)
 {
@@ -174,7 +175,7 @@ read_name(reader *r)
 	r->left = SIDE_OTHER;
 }
 
-/* "USING (id, name)". */
+/* Reads "USING (id, name)". */
 static void
 read_using(reader *r)
 {
@@ -184,7 +185,7 @@ read_using(reader *r)
 			add_column(r->out, r->token.text);
 }
 
-/* A word, or another token: conditions begin and end at some. */
+/* Reads another token; some words begin or end a condition. */
 static void
 read_other(reader *r)
 {
@@ -205,7 +206,7 @@ read_other(reader *r)
 		advance(r);
 	advance(r);
 
-	/* A second byte of an operator: ">=", "==". */
+	/* Skips the second byte of an operator: ">=", "==". */
 	while (here == SIDE_COMPARES && r->more && is_char(&r->token, "=>"))
 		advance(r);
 	r->left = here;

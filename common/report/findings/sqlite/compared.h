@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * compared.h
- *	  What a statement of SQLite compares, as far as its text tells: what an index would
- *	  be on. Private to report/findings/sqlite/.
+ *	  Finds the columns that a statement of SQLite compares, as far as its text shows;
+ *	  an index would be on them. Private to report/findings/sqlite/.
  */
 #ifndef OSPROFILER_COMPARED_H
 #define OSPROFILER_COMPARED_H
@@ -16,11 +16,11 @@ typedef struct osp__compared
 	osp_str
 		columns[OSP__COMPARED_MAX]; /* "o.customer", borrowed from the text */
 	unsigned count;
-	bool expression; /* it compares one, of which no index on a column helps */
+	bool expression; /* it compares an expression; no index on a column helps */
 	bool conditions; /* it has a WHERE, ON or USING */
-	bool order;      /* an ORDER BY */
-	bool extreme;    /* a min() or max() */
-	bool whole;      /* the text is known, at least as far as its tables */
+	bool order;      /* it has an ORDER BY */
+	bool extreme;    /* it has a min() or max() */
+	bool whole;      /* the text is known at least as far as its tables */
 } osp__compared;
 
 void osp__compared_of(osp_str statement, osp__compared *out);

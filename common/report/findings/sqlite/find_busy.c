@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_busy.c
- *	  Rule: a database of SQLite that another connection had locked.
+ *	  Rule: waits for a database of SQLite that another connection had locked.
  */
 #include "report/findings/sqlite/lock_holder.h"
 
@@ -14,10 +14,11 @@ enum
 	SUM_WAITED_NS /* as it was measured: of the trace's time others may have a part */
 };
 
-/* Up to so many connections that wait are told of one by one. */
+/* Up to this many waiting connections are reported one by one. */
 #define WAITERS_MAX 2
 
-/* What is counted of a wait and differs by less from what was measured is the same. */
+/* If the time that counts for a wait differs from the measured time by less than this
+ * part, they are taken as the same. */
 #define SHARED_PART 10
 
 /* An attempt that fails within this time did not wait: no busy timeout is set. */
@@ -36,8 +37,9 @@ is_busy(const osp__op *op)
 						   memcmp(etype.ptr, locked.ptr, locked.len) == 0));
 }
 
-/* The connections that wait for one another have their own reasons, so they are told
- * apart: two of them one by one, more by their processes. */
+/* A key for the connection that waits. Connections that wait for each other have
+ * different reasons, so they are kept apart: up to two of them one by one, more of them
+ * by process. */
 static uint64_t
 direction(const osp__op *op, bool few)
 {
@@ -53,7 +55,7 @@ waits(const osp__op *op)
 		   (is_busy(op) || osp__op_fact(op, OSP__WAIT_BUSY) > 0);
 }
 
-/* Do no more than a few connections of the trace wait for locks? */
+/* Do at most WAITERS_MAX connections of the trace wait for locks? */
 static bool
 has_few_waiters(const osp__findings *f)
 {
@@ -78,7 +80,7 @@ has_few_waiters(const osp__findings *f)
 	return true;
 }
 
-/* An attempt that failed, with the pause up to the next one. */
+/* Claims an attempt that failed, with the pause before the next one. */
 static void
 claim_attempt(osp__findings *f, osp__group *group, osp__op *op)
 {
@@ -88,7 +90,7 @@ claim_attempt(osp__findings *f, osp__group *group, osp__op *op)
 	if (group != NULL)
 		group->sums[SUM_FAILED]++;
 
-	/* A program that is told to come back later waits by itself. */
+	/* A program that gets this error waits by itself until its next attempt. */
 	attempt = osp__next_attempt(f, op);
 	if (attempt != NULL)
 		osp__claim_until(f, group, op, attempt);
@@ -161,7 +163,7 @@ say_cause(osp__findings *f, osp__finding *finding)
 							"meanwhile."));
 }
 
-/* Who it was that had the lock. */
+/* Appends who held the lock. */
 static void
 say_holder_name(const osp__lock_holder *holder, const osp__op *waiter,
 				osp_buf *out)
@@ -172,7 +174,8 @@ say_holder_name(const osp__lock_holder *holder, const osp__op *waiter,
 		osp_buf_addf(out, "process %lld", (long long) holder->op->pid);
 }
 
-/* "; the holder, process 4711: INSERT INTO t, then idle for 2.00 s before COMMIT". */
+/* Appends "; the holder, process 4711: INSERT INTO t, then idle for 2.00 s before
+ * COMMIT". */
 static void
 say_holder(osp__findings *f, const osp__lock_holder *holder,
 		   const osp__op *waiter, osp_buf *out)
@@ -222,7 +225,7 @@ say_holder(osp__findings *f, const osp__lock_holder *holder,
 	osp__say_time(out, holder->ns);
 }
 
-/* How to learn of a holder that is not in the trace. */
+/* Appends how to learn about a holder that is not in the trace. */
 static void
 say_how_to_see(osp__findings *f, const osp__op *waiter, osp_buf *out)
 {
@@ -241,7 +244,7 @@ say_how_to_see(osp__findings *f, const osp__op *waiter, osp_buf *out)
 	osp_buf_add_str(out, OSP_STR(". "));
 }
 
-/* What helps where two connections write. */
+/* Appends advice for two connections that both write. */
 static void
 say_writers(const osp__op *waiter, bool at_once, const osp__lock_holder *holder,
 			osp_buf *step)
@@ -259,7 +262,7 @@ say_writers(const osp__op *waiter, bool at_once, const osp__lock_holder *holder,
 						"between them")
 			  : OSP_STR("commit sooner"));
 
-	/* More patience makes no wait shorter: it only helps against failures. */
+	/* A longer timeout does not shorten a wait; it only helps against failures. */
 	osp_buf_add_str(
 		step,
 		waiter->failed && !at_once
@@ -268,7 +271,7 @@ say_writers(const osp__op *waiter, bool at_once, const osp__lock_holder *holder,
 			: OSP_STR(", or let one connection do all the writing."));
 }
 
-/* What helps, by what waited for what. */
+/* Appends advice, which depends on whether readers or writers waited for each other. */
 static void
 say_step(osp__findings *f, osp__finding *finding, const osp__op *waiter,
 		 const osp__lock_wait *wait, const osp__lock_holder *holder)

@@ -15,21 +15,21 @@
 
 #include "sql/sql_text.h"
 
-/* A statement is repeated as a command if it is no longer, in bytes. */
+/* The longest statement, in bytes, that is repeated inside a command. */
 #define COMMAND_MAX 500
 
 #define STEPS_MIN  1000
 #define STEPS_EACH 10
 
-/* What reading a row of a table, or adding one to an index, takes: steps of SQLite's
- * virtual machine, and at most so many ns. A statement with more steps for each row
+/* The cost of reading a row of a table, or of adding one to an index: steps of SQLite's
+ * virtual machine, and at most this many ns. A statement with more steps for each row
  * does other work, too: it joins, sorts or aggregates. */
 #define SCAN_STEPS  4
 #define SCAN_NS     300
 #define INDEX_STEPS 8
 #define INDEX_NS    1000
 
-/* A row that takes so long is worth a word. */
+/* A row that takes this long is mentioned. */
 #define SLOW_ROW_NS 3000
 
 /* Sums of the rules about scans, checkpoints, and syncs. */
@@ -51,7 +51,7 @@ enum
 {
 	SUM_SYNCS,
 	SUM_COMMITS, /* of changes of rows */
-	SUM_VOTES_NS /* of the statement that most waited for, so far */
+	SUM_VOTES_NS /* lead of the statement that waited most so far */
 };
 
 void
@@ -105,8 +105,8 @@ osp__tell_sqlite_checkpoints(osp__findings *f, osp__finding *finding)
 	osp__add_figure(finding, "moved", (double) group->sums[SUM_MOVED]);
 }
 
-/* Lets the statement that waited for most of the time win (Boyer and Moore, with weights);
- * it is the group's first one. */
+/* Updates the group's first operation, so that it becomes one of the statement that
+ * waited for most of the time (Boyer and Moore, with weights). */
 static void
 vote(osp__group *group, osp__op *op, int64_t ns)
 {
@@ -121,7 +121,7 @@ vote(osp__group *group, osp__op *op, int64_t ns)
 	}
 }
 
-/* How many of the statements of a group are like its first one. */
+/* How many operations of a group have the statement of its first one. */
 static int64_t
 count_typical(const osp__group *group)
 {
@@ -204,8 +204,8 @@ scans(const osp__op *op)
 		   steps / STEPS_EACH >= osp__op_fact(op, OSP__ROWS);
 }
 
-/* Do the statements of a group call functions that are not SQLite's? How long these
- * take nobody knows. */
+/* Do the statements of a group call functions that are not SQLite's? It is unknown how
+ * long those take. */
 static bool
 calls_program(osp__findings *f, osp__group *group, const osp__op *op)
 {
@@ -219,8 +219,8 @@ calls_program(osp__findings *f, osp__group *group, const osp__op *op)
 	return group->sums[SUM_CALLS] == 2;
 }
 
-/* How much of op's time reading so many rows can have taken; indexed: adding them to
- * an index. */
+/* The most of op's time that reading this many rows can have taken; indexed: adding
+ * them to an index. */
 static int64_t
 scan_ns(osp__findings *f, osp__group *group, const osp__op *op, int64_t rows,
 		bool indexed)
@@ -262,7 +262,7 @@ osp__look_sqlite_scans(osp__findings *f)
 	}
 }
 
-/* Can a shell find the command? */
+/* Is there a command of this name in PATH? */
 static bool
 has_command(const char *name)
 {
@@ -282,7 +282,7 @@ has_command(const char *name)
 	return false;
 }
 
-/* Can it make SQLite search for rows that refer to another? */
+/* May the statement make SQLite search for rows that refer to a removed one? */
 static bool
 may_remove_keys(osp_str statement)
 {
@@ -290,7 +290,7 @@ may_remove_keys(osp_str statement)
 		   osp__begins_with(statement, "replace");
 }
 
-/* Without what ends it. */
+/* The statement without semicolons and white space at its end. */
 static osp_str
 trim_statement(osp_str statement)
 {
@@ -300,8 +300,9 @@ trim_statement(osp_str statement)
 	return statement;
 }
 
-/* Anybody can store points in a shared collector, and what is shown is typed: EXPLAIN
- * would be of the first statement alone, and the others would be executed. */
+/* Is it a single statement? Anybody can store points in a shared collector, and users
+ * type the command that is shown: EXPLAIN applies only to the first statement, and the
+ * others would be executed. */
 static bool
 is_one_statement(osp_str statement)
 {
@@ -315,7 +316,7 @@ is_one_statement(osp_str statement)
 	return true;
 }
 
-/* The statement, with what shows its plan before it. */
+/* Appends the statement, behind EXPLAIN QUERY PLAN. */
 static void
 put_plan_statement(osp__findings *f, const osp__op *op, osp_str statement,
 				   bool removes, osp_buf *out)
@@ -329,8 +330,8 @@ put_plan_statement(osp__findings *f, const osp__op *op, osp_str statement,
 		osp__say_op(f, op, out);
 }
 
-/* The command that shows the plan of a statement, at the end, so that it can be typed as
- * it stands. Nobody else can look into a database in memory. */
+/* Appends the command that shows the plan of a statement, at the end, so that it can be
+ * typed as it is. For a database in memory, only the program itself can execute it. */
 static void
 put_command(osp__findings *f, const osp__op *op, osp_str statement,
 			osp_str file, osp_buf *out)
@@ -377,7 +378,7 @@ say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
 	if (!op->in_memory)
 		osp__op_member(f, op, NULL, "name", &file);
 
-	/* A file whose name begins so would be an option. */
+	/* sqlite3 would take such a file name for an option. */
 	if (!is_one_statement(statement) || (file.len > 0 && file.ptr[0] == '-'))
 		osp_buf_add_str(
 			out, OSP_STR(" EXPLAIN QUERY PLAN shows which table is scanned."));
@@ -387,7 +388,7 @@ say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
 	osp_buf_term(&file);
 }
 
-/* What a statement has of LIKE: a pattern that begins with a wildcard is worst. */
+/* How a statement uses LIKE; a pattern that begins with a wildcard is the worst. */
 typedef enum pattern
 {
 	PATTERN_NONE,
@@ -416,7 +417,7 @@ pattern_of(osp_str statement)
 	return found;
 }
 
-/* What an index would be on, by what the statement compares. */
+/* Appends what an index could be on, by the columns that the statement compares. */
 static void
 say_compared(osp_str statement, osp_buf *out)
 {
@@ -498,7 +499,7 @@ say_index(osp__findings *f, const osp__op *op, osp_buf *out)
 					"columns that refer to it."));
 }
 
-/* Rows that took longer than SQLite needs for one. */
+/* Appends a remark if the rows took longer than SQLite needs. */
 static void
 say_slow_rows(const osp__group *group, osp_buf *evidence)
 {

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lock_holder.c
- *	  Which connection had a database of SQLite locked.
+ *	  Finds out which connection had a database of SQLite locked.
  *
- * A transaction has the lock of a writer from its first write, or BEGIN IMMEDIATE, to
- * its end, and that of a reader from its first SELECT. A statement outside of a
- * transaction has it while it runs.
+ * A transaction holds the write lock from its first write, or BEGIN IMMEDIATE, to its
+ * end, and the read lock from its first SELECT. A statement outside of a transaction
+ * holds its lock while it runs.
  */
 #include "report/findings/sqlite/lock_holder.h"
 
-/* Of a wait, a holder has to have had the lock for at least this share. */
+/* A holder must have had the lock for at least this share of the wait. */
 #define SHARE_MIN 0.1
 
-/* Sessions that are looked through for one; those before them have ended. */
+/* How many sessions are searched for the one of an operation; older ones have ended. */
 #define SESSIONS_MAX 1000
 
-/* The attempts of one wait, at most. */
+/* The most attempts of one wait. */
 #define ATTEMPTS_MAX 100000
 
-/* A lock, as far as it was seen. */
+/* One time during which a session held a lock. */
 typedef struct hold
 {
-	const osp__op *op; /* that took it */
+	const osp__op *op; /* the operation that took it */
 	int64_t from_ns;
 	int64_t until_ns;
-	int64_t idle_ns; /* the longest pause */
+	int64_t idle_ns; /* longest pause while holding it */
 	const osp__op *before;
 	const osp__op *after;
 } hold;
@@ -44,7 +44,7 @@ typedef struct session
 	uint64_t key;
 	osp_str host;
 	bool in_transaction;
-	osp__locking locking; /* that it has now */
+	osp__locking locking; /* lock that it holds now */
 	hold now;
 	const osp__op *last;
 	hold_sum sums[OSP__LOCKING_WRITE + 1];
@@ -87,7 +87,8 @@ overlap_ns(const osp__lock_wait *wait, int64_t from_ns, int64_t until_ns)
 	return until_ns > from_ns ? until_ns - from_ns : 0;
 }
 
-/* Adds a lock that ended to those of its session. */
+/* Adds a lock that has ended to the sums of its session, as far as it overlaps the
+ * wait. */
 static void
 add_hold(const osp__lock_wait *wait, session *at, osp__locking locking,
 		 const hold *ended)
@@ -105,7 +106,7 @@ add_hold(const osp__lock_wait *wait, session *at, osp__locking locking,
 	sum->longest = *ended;
 }
 
-/* The lock that a session has ends. */
+/* Ends the lock that a session holds. */
 static void
 end_hold(const osp__lock_wait *wait, session *at, int64_t until_ns)
 {
@@ -114,7 +115,7 @@ end_hold(const osp__lock_wait *wait, session *at, int64_t until_ns)
 	at->locking = OSP__LOCKING_NONE;
 }
 
-/* What a statement that did not fail does to the locks. */
+/* The lock that a statement takes; a failed one takes none. */
 static osp__locking
 locking_of(const osp__op *op)
 {
@@ -124,7 +125,8 @@ locking_of(const osp__op *op)
 											  : op->locking;
 }
 
-/* A pause before the next statement of a transaction. after NULL: none comes. */
+/* Notes a pause before the next statement of a transaction. after NULL: no statement
+ * follows. */
 static void
 note_pause(const osp__lock_wait *wait, session *at, const osp__op *after,
 		   int64_t until_ns)
@@ -142,7 +144,7 @@ note_pause(const osp__lock_wait *wait, session *at, const osp__op *after,
 	at->now.after = after;
 }
 
-/* The next statement of a session. */
+/* Visits the next statement of a session. */
 static void
 visit(const osp__lock_wait *wait, session *at, const osp__op *op)
 {
@@ -159,7 +161,7 @@ visit(const osp__lock_wait *wait, session *at, const osp__op *op)
 		at->in_transaction = true;
 	if (!at->in_transaction)
 	{
-		/* Between the rows that the program fetches the lock for reading stays. */
+		/* The read lock is kept during pauses between fetched rows. */
 		if (op->sliced)
 		{
 			now.idle_ns = osp__paused_ns(op);
@@ -175,7 +177,7 @@ visit(const osp__lock_wait *wait, session *at, const osp__op *op)
 	at->last = op;
 }
 
-/* Does op use the same database as the one that waits, by itself? */
+/* Does op use the same database as waiter, and is it not part of another statement? */
 static bool
 is_beside(const osp__op *op, const osp__op *waiter)
 {
@@ -214,7 +216,7 @@ osp__lock_wait_of(osp__findings *f, const osp__op *op, osp__lock_wait *wait)
 					own->locking == OSP__LOCKING_READ;
 }
 
-/* All locks of other sessions. */
+/* Sums up the locks that other sessions held during the wait. */
 static session *
 collect_holds(osp__findings *f, const osp__lock_wait *wait)
 {
@@ -235,7 +237,7 @@ collect_holds(osp__findings *f, const osp__lock_wait *wait)
 			visit(wait, at, op);
 	}
 
-	/* What did not end lasts to the end of the trace. */
+	/* A transaction without an end lasts to the end of the trace. */
 	for (at = all; at != NULL; at = at->next)
 		if (at->in_transaction)
 		{
@@ -274,13 +276,13 @@ osp__find_lock_holder(osp__findings *f, const osp__lock_wait *wait,
 	const session *all;
 	const session *at;
 
-	/* Without processes the sessions of a file cannot be told apart. */
+	/* Without pids, the sessions of a file cannot be distinguished. */
 	if (wait->op->pid == 0 || wait->op->file == 0)
 		return false;
 	all = collect_holds(f, wait);
 	for (; locking != OSP__LOCKING_NONE && best == NULL; locking--)
 	{
-		/* Readers only keep back who writes, and nobody if there is a WAL. */
+		/* Readers only block a connection that writes, and nobody in WAL mode. */
 		if (locking == OSP__LOCKING_READ && (!wait->writes || wait->wal))
 			break;
 		for (at = all; at != NULL; at = at->next)
