@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_commit.c
- *	  Rule: commits, and what they waited for.
+ *	  Rule: commits and their waits.
  */
 #include "report/findings/rules.h"
 
@@ -12,7 +12,7 @@ enum
 	SUM_OTHERS
 };
 
-/* From so many commits on one transaction for all is the advice. */
+/* From this number of commits on, the advice is one transaction for all. */
 #define MANY 10
 
 static int64_t
@@ -61,7 +61,7 @@ static const struct
 	 "the WAL less often."},
 };
 
-/* What most of the time went to; -1: that is not known. */
+/* The cause of most of the time; -1: it is not known. */
 static int
 main_cause(const osp__group *group)
 {

@@ -5,8 +5,9 @@
  */
 #include "report/findings/rules.h"
 
-/* An involuntary switch takes a process off its CPU for a few time slices of the
- * others: what is missing beyond that must have another reason, such as swapping. */
+/* The most time that an involuntary switch explains: it takes a process off its CPU for
+ * a few time slices of others. Missing time beyond that has another reason, such as
+ * swapping. */
 #define PUT_OFF_MAX_NS (INT64_C(100) * 1000000)
 
 enum
@@ -16,7 +17,8 @@ enum
 	SUM_PUT_OFF
 };
 
-/* How long the workers of a statement had a CPU, which may have been its own. */
+/* The CPU time of a statement's workers, which may have taken the CPU from the
+ * statement itself. */
 static int64_t
 workers_cpu_ns(const osp__findings *f, const osp__op *op)
 {
@@ -33,7 +35,7 @@ workers_cpu_ns(const osp__findings *f, const osp__op *op)
 	return ns;
 }
 
-/* How long it neither ran nor waited for anything that PostgreSQL knows. */
+/* How long a statement neither ran nor waited for anything that PostgreSQL knows. */
 static int64_t
 missing_ns(const osp__findings *f, const osp__op *op)
 {
@@ -44,7 +46,7 @@ missing_ns(const osp__findings *f, const osp__op *op)
 	return ns < most_ns ? ns : most_ns;
 }
 
-/* Claims ns of op and what ran in it, of each the same part. */
+/* Claims ns of op and the operations inside it, the same part of each. */
 static void
 claim_part_below(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
 {
@@ -71,8 +73,8 @@ claim_starvation(osp__findings *f, osp__op *op, int64_t ns)
 	group->sums[SUM_PUT_OFF] += osp__op_fact(op, OSP__PUT_OFF);
 }
 
-/* The figures of a statement include those of the statements that it runs, so these are
- * not asked again. */
+/* Claims the missing time of statements. Statements inside another one are skipped,
+ * because the outer one's figures include theirs. */
 void
 osp__look_starvation(osp__findings *f)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_io.c
- *	  Rules: reading what is not in PostgreSQL's buffers, writing, temporary files.
+ *	  Rules: reading blocks that are not in PostgreSQL's buffers, writing, temporary
+ *	  files.
  */
 #include "report/findings/rules.h"
 
-/* Of a full-page image, about. */
+/* Approximate size of a full-page image. */
 #define IMAGE_KB 8
 
 enum
@@ -15,11 +16,11 @@ enum
 	SUM_IMAGES,
 	SUM_READ = SUM_KB,
 	SUM_NEEDED = SUM_IMAGES,
-	SUM_MOST_KB = SUM_IMAGES, /* of one process in one node */
+	SUM_MOST_KB = SUM_IMAGES, /* largest of one process in one node */
 	SUM_LOOPS
 };
 
-/* Groups of what did not fit into memory. */
+/* Groups of the rule about data that did not fit into memory. */
 enum
 {
 	SPILL_OF_NODES,
@@ -27,9 +28,9 @@ enum
 };
 
 /*
- * The time that the server measured (track_io_timing), or that it was seen
- * waiting. Of what rules about nodes have claimed of the statement all may have
- * been this kind of time, so only what is beyond that counts.
+ * The I/O time of op: the measured one (track_io_timing), or the sampled waits
+ * if these are longer. All time that rules about nodes have claimed of the
+ * statement may have been of this kind, so only the rest counts.
  */
 static int64_t
 own_time(const osp__findings *f, const osp__op *op, osp__fact measured,
@@ -46,7 +47,7 @@ own_time(const osp__findings *f, const osp__op *op, osp__fact measured,
 	return a > 0 ? a : 0;
 }
 
-/* Claims what statements spent on a kind of I/O, and sums up its blocks. */
+/* Claims the time that operations spent on a kind of I/O, and sums up its blocks. */
 static void
 claim_io(osp__findings *f, osp__fact measured, osp__fact seen, osp__fact blocks)
 {
@@ -70,9 +71,9 @@ claim_io(osp__findings *f, osp__fact measured, osp__fact seen, osp__fact blocks)
 
 /* ---- long values ---- */
 
-/* What is read beyond the tables and indexes of a plan are long values, in TOAST
- * tables, if it is so many blocks and so many times what these could need. By their
- * statistics, and with what rows that are dead by now may add. */
+/* Blocks read beyond those that a plan can need for its tables and indexes are long
+ * values in TOAST tables, if they are this many, and this many times the needed ones.
+ * The factor allows for old statistics and for dead rows. */
 #define TOAST_BLOCKS_MIN 1000
 #define TOAST_TIMES      10
 
@@ -87,7 +88,7 @@ may_read_toast(const osp__op *op)
 }
 
 /* How many blocks the plan of a statement can have needed for its tables and indexes;
- * -1: that is unknown, or nothing that it reads can have long values. */
+ * -1: unknown, or none of its tables can have long values. */
 static int64_t
 plan_blocks(osp__findings *f, const osp__op *op)
 {
@@ -107,8 +108,8 @@ plan_blocks(osp__findings *f, const osp__op *op)
 	return toast ? blocks : -1;
 }
 
-/* How long a statement read blocks, also in the nodes of its plan, but not in the
- * statements that it ran. */
+/* How long a statement read blocks, including the nodes of its plan, but not the
+ * statements inside it. */
 static int64_t
 read_ns(const osp__findings *f, const osp__op *op)
 {
@@ -330,10 +331,12 @@ spills(const osp__op *op)
 		   osp__op_fact(op, OSP__BATCHES) > 1;
 }
 
-/* To sort or group a row through files takes as long as to hand on so many rows. */
+/* Sorting or grouping a row through files takes as long as handing on this many
+ * rows. */
 #define SPILL_ROWS 3
 
-/* Claims the work of a node. Where that was not measured its rows count more than others. */
+/* Claims the work of a node that spilled. If it was not measured, its rows count more
+ * than those of other nodes. */
 static void
 claim_spilled_node(osp__findings *f, osp__group *group, osp__op *op)
 {
@@ -349,7 +352,8 @@ claim_spilled_node(osp__findings *f, osp__group *group, osp__op *op)
 		f, group, op, osp__ns_of(ns * osp__part_of_nodes(statement)), true);
 }
 
-/* The work of a node that wrote to disk; of a hash also that of its join. */
+/* Claims the work of a node that wrote to disk, and for a hash also that of its
+ * join. */
 static void
 claim_spill(osp__findings *f, osp__op *op)
 {
@@ -374,7 +378,8 @@ osp__look_spills(osp__findings *f)
 {
 	size_t i;
 
-	/* A node tells more than its statement, which has the same time. */
+	/* A node that spilled tells more than its statement, which has the same time, so
+	 * the node is used. */
 	for (i = 1; i < f->op_count; i++)
 		f->ops[i].handled = false;
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
@@ -401,7 +406,7 @@ osp__look_spills(osp__findings *f)
 	}
 }
 
-/* By which setting the memory of a statement's sorts is limited. */
+/* The setting that limits the memory of a statement's sorts. */
 static const char *
 memory_setting(osp__findings *f, const osp__op *op)
 {
@@ -423,7 +428,8 @@ memory_setting(osp__findings *f, const osp__op *op)
 	return "work_mem";
 }
 
-/* What a sort needs in memory is about three times what it takes on disk. */
+/* Appends advice about memory. A sort needs about three times as much memory as space
+ * on disk. */
 static void
 say_work_mem(osp_buf *step, int64_t disk_kb, const char *setting)
 {
@@ -446,7 +452,7 @@ say_work_mem(osp_buf *step, int64_t disk_kb, const char *setting)
 					 setting);
 }
 
-/* "SELECT …: 989 ms (by the rows, not measured) in 3 loops". */
+/* Appends ": 989 ms (by the rows, not measured) in 3 loops". */
 static void
 say_spilled_nodes(const osp__group *group, osp_buf *out)
 {

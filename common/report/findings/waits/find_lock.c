@@ -5,19 +5,20 @@
  */
 #include "report/findings/rules.h"
 
-/* Groups of waits: by the process that holds the lock, and these. */
+/* Keys of groups of waits, other than the pid of the process that holds the lock. */
 #define HOLDER_UNKNOWN 0
 #define GAVE_UP        UINT64_MAX
 
-/* Where one statement waits for so many processes, which has the lock is chance: those
- * waits are one group, of which the key is this and the shape of the statement. */
+/* If a statement waited for at least this many processes, it is chance which of them
+ * held the lock. Its waits are one group, whose key is OF_CROWD together with the
+ * statement's shape. */
 #define CROWD_MIN 3
 #define OF_CROWD  (UINT64_C(1) << 63)
 
-/* Of a statement of another process, in bytes. */
+/* The most bytes of another process's statement that are shown. */
 #define STATEMENT_MAX 200
 
-/* How long a process is in a state for that to be worth saying. */
+/* The least time in a state for that to be mentioned. */
 #define STATE_MIN_NS (INT64_C(10) * 1000000)
 
 static bool
@@ -27,7 +28,7 @@ failed_with(const osp__op *op, const char *etype)
 		   osp_str_eq(osp__report_inside(op->node->etype), osp_str_of(etype));
 }
 
-/* Claims all of the outermost statements that failed so. */
+/* Claims all time of the outermost statements that failed with this error. */
 static void
 claim_failed(osp__findings *f, const char *etype, uint64_t key)
 {
@@ -63,7 +64,7 @@ has_wait_below(const osp__findings *f, const osp__op *op)
 	return child != NULL;
 }
 
-/* The process that holds the lock, or the one that this waits for in the end. */
+/* The process at the end of the chain of waits, or else the holder of the lock. */
 static int64_t
 root_pid(const osp__op *wait)
 {
@@ -72,7 +73,7 @@ root_pid(const osp__op *wait)
 	return root > 0 ? root : osp__op_fact(wait, OSP__HOLDER_PID);
 }
 
-/* The processes that a statement has waited for, as many as matter. */
+/* The processes that the executions of a statement have waited for, up to CROWD_MIN. */
 typedef struct crowd
 {
 	uint64_t key;
@@ -80,7 +81,7 @@ typedef struct crowd
 	int64_t pids[CROWD_MIN];
 } crowd;
 
-/* The shape of the statement that waited, which may not have been planned; 0: unknown. */
+/* The shape of the statement that waited, perhaps before it was planned; 0: unknown. */
 static uint64_t
 shape_of_waiter(const osp__op *wait)
 {
@@ -89,7 +90,7 @@ shape_of_waiter(const osp__op *wait)
 	return wait->statement != NULL ? wait->statement->shape : 0;
 }
 
-/* The crowd of the statement that waited; NULL: none is known. */
+/* Finds the crowd of the statement that waited; NULL: there is none. */
 static crowd *
 find_crowd(const osp__table *table, const osp__op *wait)
 {
@@ -178,7 +179,7 @@ osp__look_locks(osp__findings *f)
 	claim_failed(f, "lock_not_available", GAVE_UP);
 }
 
-/* Did the statement fail that waited, because of lock_timeout? */
+/* Did the waiting statement fail because of lock_timeout? */
 static bool
 gave_up(const osp__op *op)
 {
@@ -207,8 +208,8 @@ say_waits(osp__finding *finding, const osp__group *group)
 						OSP_STR(", for one process after the other"));
 }
 
-/* The member of the process that keeps all others waiting: of the one at the end
- * of the chain if there is one, else of the holder. Terminated, in f->scratch. */
+/* A member of the process that keeps all others waiting: the one at the end of the
+ * chain if there is one, else the holder. Terminated, in f->scratch. */
 static const char *
 root_member(osp__findings *f, const osp__op *wait, const char *key)
 {
@@ -219,7 +220,7 @@ root_member(osp__findings *f, const osp__op *wait, const char *key)
 	return f->scratch.len > 0 ? f->scratch.ptr : "";
 }
 
-/* Is who keeps all others waiting a prepared transaction? That has no process. */
+/* Does a prepared transaction, which has no process, keep all others waiting? */
 static bool
 is_prepared(const osp__op *wait)
 {
@@ -235,7 +236,8 @@ is_idle_in_transaction(osp__findings *f, const osp__op *wait)
 	return strncmp(root_member(f, wait, "state"), "idle in", 7) == 0;
 }
 
-/* The transaction of the process that keeps all others waiting, and its program. */
+/* Appends the transaction of the process that keeps all others waiting, with its
+ * program. */
 static void
 say_root(osp__findings *f, osp_buf *out, const osp__op *wait, int64_t pid)
 {
@@ -248,7 +250,7 @@ say_root(osp__findings *f, osp_buf *out, const osp__op *wait, int64_t pid)
 		osp_buf_addf(out, " (%s)", name);
 }
 
-/* What to do about who held the lock. */
+/* Appends advice about the holder of the lock. */
 static void
 say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
 				int64_t pid)
@@ -284,7 +286,7 @@ say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
 					 (long long) pid);
 }
 
-/* The lock and who held it, as the operation's name says. */
+/* Appends the name of the lock and its holder, from the operation. */
 static void
 say_lock(osp__findings *f, osp__finding *finding, const osp__op *wait)
 {
@@ -299,8 +301,9 @@ say_lock(osp__findings *f, osp__finding *finding, const osp__op *wait)
 		osp_buf_add_str(&finding->cause, OSP_STR("."));
 }
 
-/* ", then idle in transaction, for 1.30 s when the wait began": the statement of an idle
- * process is its last one. Of one at work the time belongs to its statement. */
+/* Appends ", then idle in transaction, for 1.30 s when the wait began". The shown
+ * statement of an idle process is its last one; for a working process, the time is that
+ * of its statement. */
 static void
 say_state(osp__findings *f, const osp__op *wait, const char *process,
 		  int64_t state_ns, osp_buf *out)
@@ -322,7 +325,8 @@ say_state(osp__findings *f, const osp__op *wait, const char *process,
 	osp_buf_add_str(out, OSP_STR(" when the wait began"));
 }
 
-/* The statement that waited, and those of the processes that kept it waiting. */
+/* Appends the statement that waited, and those of the processes that kept it
+ * waiting. */
 static void
 say_statements(osp__findings *f, osp__finding *finding, const osp__op *wait)
 {
@@ -358,7 +362,7 @@ say_statements(osp__findings *f, osp__finding *finding, const osp__op *wait)
 	}
 }
 
-/* The wait for a lock below op; NULL: none was seen. */
+/* Finds a wait for a lock below op; NULL: none was recorded. */
 static const osp__op *
 find_wait(const osp__findings *f, const osp__op *op)
 {
@@ -370,7 +374,8 @@ find_wait(const osp__findings *f, const osp__op *op)
 	return at;
 }
 
-/* The DETAIL of a deadlock: which process waited for which lock of whom. */
+/* Appends the DETAIL of a deadlock, which lists the processes and the locks that they
+ * waited for. */
 static void
 say_detail(osp__findings *f, osp__finding *finding, const osp__op *op)
 {
@@ -443,7 +448,7 @@ tell_given_up(osp__findings *f, osp__finding *finding)
 	osp__add_figure(finding, "statements", (double) group->count);
 }
 
-/* What to do about what was waited for. */
+/* Appends advice for a wait. */
 static void
 say_step(osp__findings *f, osp__finding *finding)
 {
