@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * compat.h
- *	  What differs between the versions of PostgreSQL, 13 to 18. The only place
- *	  that looks at PG_VERSION_NUM.
+ *	  The differences between the versions of PostgreSQL, 13 to 18. Nearly all
+ *	  checks of PG_VERSION_NUM are here.
  */
 #ifndef PGOSP_COMPAT_H
 #define PGOSP_COMPAT_H
@@ -22,23 +22,24 @@
 #include "utils/backend_status.h"
 #endif
 
-/* The role that may read the statistics of others. */
+/* The role that may read the statistics of other users. */
 #if PG_VERSION_NUM >= 140000
 #define PGOSP_ROLE_READ_ALL_STATS ROLE_PG_READ_ALL_STATS
 #else
 #define PGOSP_ROLE_READ_ALL_STATS DEFAULT_ROLE_READ_ALL_STATS
 #endif
 
-/* The arguments of ExecutorRun_hook where they are kept. */
+/* The arguments of ExecutorRun_hook, kept while PostgreSQL's executor runs. */
 typedef struct pgospRun
 {
 	QueryDesc *queryDesc;
 	ScanDirection direction;
 	uint64 count;
-	bool execute_once; /* up to 17 */
+	bool execute_once; /* only up to PostgreSQL 17 */
 } pgospRun;
 
-/* The arguments of ExecutorRun_hook, how they are handed on, and kept. */
+/* The arguments of ExecutorRun_hook: how they are declared, passed on, and kept in a
+ * pgospRun. */
 #if PG_VERSION_NUM >= 180000
 #define PGOSP_RUN_ARGS \
 	QueryDesc *queryDesc, ScanDirection direction, uint64 count
@@ -57,7 +58,7 @@ typedef struct pgospRun
 	(*(run) = (pgospRun){queryDesc, direction, count, execute_once})
 #endif
 
-/* The arguments of ProcessUtility_hook, and how they are handed on. */
+/* The arguments of ProcessUtility_hook: how they are declared and passed on. */
 #if PG_VERSION_NUM >= 140000
 #define PGOSP_UTILITY_ARGS                                          \
 	PlannedStmt *pstmt, const char *queryString, bool readOnlyTree, \
@@ -74,13 +75,14 @@ typedef struct pgospRun
 	pstmt, queryString, context, params, queryEnv, dest, qc
 #endif
 
-/* The arguments of planner_hook, and how they are handed on. */
+/* The arguments of planner_hook: how they are declared and passed on. */
 #define PGOSP_PLANNER_ARGS                                     \
 	Query *parse, const char *query_string, int cursorOptions, \
 		ParamListInfo boundParams
 #define PGOSP_PLANNER_PASS parse, query_string, cursorOptions, boundParams
 
-/* The command of a plan that is none of the four of old. */
+/* The name of a plan's command, if it is none of SELECT, INSERT, UPDATE and DELETE;
+ * NULL: unknown. */
 #if PG_VERSION_NUM >= 150000
 #define PGOSP_OTHER_COMMAND(operation) \
 	((operation) == CMD_MERGE ? "MERGE" : NULL)
@@ -89,8 +91,9 @@ typedef struct pgospRun
 #endif
 
 /*
- * Does stmt_location of the second and later statements of a string stand
- * behind the comments before them? Up to 17 it is where the one before ends.
+ * Does stmt_location of a string's second and later statements point behind the
+ * comments before the statement? Up to PostgreSQL 17 it points to the end of
+ * the statement before.
  */
 #if PG_VERSION_NUM >= 180000
 #define PGOSP_LOCATION_SKIPS_COMMENTS true
@@ -98,7 +101,8 @@ typedef struct pgospRun
 #define PGOSP_LOCATION_SKIPS_COMMENTS false
 #endif
 
-/* Settings under our prefix that we do not have: a warning, from 15 an error. */
+/* Makes PostgreSQL complain about unknown settings with our prefix: by a warning, from
+ * version 15 on by an error. */
 static inline void
 pgosp_reserve_prefix(const char *prefix)
 {
@@ -109,12 +113,12 @@ pgosp_reserve_prefix(const char *prefix)
 #endif
 }
 
-/* CachedPlanSource has num_generic_plans beside num_custom_plans. */
+/* Defined if CachedPlanSource has num_generic_plans besides num_custom_plans. */
 #if PG_VERSION_NUM >= 140000
 #define PGOSP_COUNTS_EXECUTIONS
 #endif
 
-/* Memory for what a check hook hands to its assign hook. */
+/* Allocates what a check hook passes to its assign hook. */
 static inline void *
 pgosp_guc_alloc(size_t size)
 {
@@ -141,7 +145,7 @@ pgosp_iconv_name(int encoding)
 #endif
 }
 
-/* The times in BufferUsage; NULL where a version does not have one. */
+/* The I/O times in BufferUsage; a time that this version does not have is NULL. */
 typedef struct pgospIoTimes
 {
 	const instr_time *read;
@@ -169,12 +173,12 @@ pgosp_io_times(const BufferUsage *usage)
 	return times;
 }
 
-/* The type of event triggers was called otherwise. */
+/* Older versions have another name for the type of event triggers. */
 #if PG_VERSION_NUM < 140000
 #define EVENT_TRIGGEROID EVTTRIGGEROID
 #endif
 
-/* The tables that a statement changes. */
+/* The number of the tables that a statement changes. */
 static inline int
 pgosp_result_relation_count(const EState *estate)
 {
@@ -196,8 +200,8 @@ pgosp_result_relation(const EState *estate, int i)
 #endif
 }
 
-/* Time spent writing and syncing the WAL, where a version counts it for the
- * backend. */
+/* The time that this backend has spent on writing and syncing the WAL; 0 in versions
+ * that do not count it. */
 typedef struct pgospWalTimes
 {
 	double write_ms;
@@ -222,7 +226,7 @@ pgosp_wal_times(pgospWalTimes *times)
 #endif
 }
 
-/* A class of wait events that not all versions have. */
+/* The class of wait events of injection points, which not all versions have. */
 #define PGOSP_WAIT_INJECTION_POINT 0x0B000000U
 
 /* The number of the transaction that a backend is in; 0: none. */
@@ -247,7 +251,8 @@ pgosp_wait_start(PGPROC *proc)
 #endif
 }
 
-/* Those who hold the lock or wait for it, one after the other; NULL: no more. */
+/* The next process that holds the lock or waits for it. held NULL: the first one;
+ * returns NULL if there are no more. */
 static inline PROCLOCK *
 pgosp_next_holder(LOCK *lock, PROCLOCK *held)
 {
@@ -265,8 +270,8 @@ pgosp_next_holder(LOCK *lock, PROCLOCK *held)
 #endif
 }
 
-/* The locks of a backend in one partition of the table, one after the other; NULL: no
- * more. */
+/* The next lock of a backend in one partition of the lock table. own NULL: the first
+ * one; returns NULL if there are no more. */
 static inline PROCLOCK *
 pgosp_next_own_lock(PGPROC *proc, int partition, PROCLOCK *own)
 {
@@ -285,7 +290,8 @@ pgosp_next_own_lock(PGPROC *proc, int partition, PROCLOCK *own)
 #endif
 }
 
-/* What this backend says of itself; NULL if the version does not let others see it. */
+/* This backend's PgBackendStatus, which pg_stat_activity shows; NULL: in this version
+ * other processes cannot find it. */
 static inline void *
 pgosp_own_status(void)
 {
@@ -297,8 +303,9 @@ pgosp_own_status(void)
 }
 
 /*
- * What a client's backend says of itself, where it is known of another one. NULL: it
- * is none (a prepared transaction has no process), or it is not known.
+ * The PgBackendStatus of the process proc, found by its distance from other, whose
+ * status is known. NULL: proc has no process (a prepared transaction), or its status is
+ * not known.
  */
 static inline volatile PgBackendStatus *
 pgosp_status_of(const PGPROC *proc, const PGPROC *other,
@@ -319,7 +326,7 @@ pgosp_status_of(const PGPROC *proc, const PGPROC *other,
 	return NULL;
 }
 
-/* The arguments of post_parse_analyze_hook, and how they are handed on. */
+/* The arguments of post_parse_analyze_hook: how they are declared and passed on. */
 #if PG_VERSION_NUM >= 140000
 #define PGOSP_ANALYZE_ARGS ParseState *pstate, Query *query, JumbleState *jstate
 #define PGOSP_ANALYZE_PASS pstate, query, jstate
@@ -328,7 +335,8 @@ pgosp_status_of(const PGPROC *proc, const PGPROC *other,
 #define PGOSP_ANALYZE_PASS pstate, query
 #endif
 
-/* Plan nodes that not all versions have: names, and those that scan a table. */
+/* Plan nodes that not all versions have: their names, and the ones that scan a
+ * table. */
 #if PG_VERSION_NUM >= 140000
 #define PGOSP_NEWER_NODES \
 	{T_Memoize, "Memoize"}, {T_TidRangeScan, "Tid Range Scan"},
@@ -351,7 +359,7 @@ pgosp_status_of(const PGPROC *proc, const PGPROC *other,
 #define PGOSP_OTHER_JOIN(type) " Other"
 #endif
 
-/* The inputs of a ModifyTable, and how many, beside the usual ones. */
+/* The inputs of a ModifyTable besides the usual ones, and their number. */
 #if PG_VERSION_NUM >= 140000
 #define PGOSP_MODIFY_PLANS(node) NULL, 0
 #else
@@ -360,7 +368,7 @@ pgosp_status_of(const PGPROC *proc, const PGPROC *other,
 		((ModifyTableState *) (node))->mt_nplans
 #endif
 
-/* The same of a plan, as a list. */
+/* The inputs of a ModifyTable's plan besides the usual ones, as a list. */
 #if PG_VERSION_NUM >= 140000
 #define PGOSP_MODIFY_LIST(plan) NIL
 #else

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pgosp_base.h
- *	  What all headers of the extension begin with.
+ *	  The header that all other headers of the extension include.
  *
- * Calls and variables of our own are reached without the linker's tables: what
- * they declare is hidden.
+ * Everything that the headers declare is hidden, so that our functions and
+ * variables are reached without the linker's tables.
  */
 #ifndef PGOSP_BASE_H
 #define PGOSP_BASE_H
@@ -24,17 +24,17 @@
 #include "compat.h"
 
 /*
- * On the way of nearly every statement: these functions lie side by side, and so
- * do these variables. More than instructions, a traced statement costs what has
- * to be fetched for it.
+ * Mark functions and variables that nearly every statement uses, so that they lie next
+ * to each other. The cost of tracing a statement is less its instructions than the code
+ * and data that have to be fetched into the cache.
  */
 #define pgosp_hot      __attribute__((hot))
 #define pgosp_hot_data __attribute__((section("pgosp_hot_data")))
 
 /*
- * Writes a line into the server's log: pgosp_log(errmsg(...), errhint(...)). It stands
- * there without the statement in which it was written, and without what called that,
- * for these may hold secrets, and it is not sent to the client.
+ * Writes a line into the server's log: pgosp_log(errmsg(...), errhint(...)). The line
+ * has no statement and no error context, because these may hold secrets, and it is not
+ * sent to the client.
  */
 #define pgosp_log(...) \
 	ereport(           \

@@ -9,9 +9,9 @@
  * PG_TRY, PG_CATCH and PG_END_TRY do, with a buffer that must stay where it is
  * until the wrapped call returns or fails.
  *
- * Errors that somebody catches further in never come to PG_CATCH. But PostgreSQL
- * calls the callbacks that add context for each error and message, so while the
- * wrapped call runs we have one there, too.
+ * Errors that are caught inside the wrapped call never reach PG_CATCH. But PostgreSQL
+ * calls the callbacks that add context for each error and message, so these macros also
+ * install a callback while the wrapped call runs.
  */
 #ifndef PGOSP_CATCH_H
 #define PGOSP_CATCH_H

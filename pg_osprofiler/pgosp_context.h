@@ -14,14 +14,14 @@
 
 /* ---- keys (key_reload.c) ---- */
 
-/* The keyring as the settings and the keys file are now; NULL if there is none
- * (*reason, if not NULL, says why). It may change with every call. */
+/* The keyring of the present settings and keys file; NULL if there is none (*reason, if
+ * not NULL, says why). It may change with every call. */
 extern osp_keyring *pgosp_keyring(const char **reason);
 
 /* Changes whenever the keyring does. */
 extern uint64 pgosp_keyring_serial;
 
-/* The setting osprofiler.hmac_keys or .hmac_keys_file changed. */
+/* Notes that osprofiler.hmac_keys or .hmac_keys_file changed. */
 extern void pgosp_keys_changed(void);
 
 /* ---- context (context.c) ---- */
@@ -30,70 +30,74 @@ typedef enum pgospSource
 {
 	PGOSP_SOURCE_NONE,
 	PGOSP_SOURCE_COMMENT,
-	PGOSP_SOURCE_CALL, /* of osprofiler.set_context */
+	PGOSP_SOURCE_CALL, /* a call of osprofiler.set_context */
 	PGOSP_SOURCE_SETTING,
 	PGOSP_SOURCE_TRACEPARENT,
 	PGOSP_SOURCE_SAMPLING
 } pgospSource;
 
-/* In the place of a key: nobody has signed it, and nobody is to. */
+/* Stands for the key of a context that no key has signed and none shall sign. */
 #define PGOSP_NO_KEY SIZE_MAX
 
-/* A context that was looked at, accepted or not. */
+/* A context that was checked, accepted or not. */
 typedef struct pgospContext
 {
 	pgospSource source;
 	osp_verdict verdict;
 	bool unsampled;           /* the caller says that nothing shall be traced */
-	bool refused_traceparent; /* it is one, and such are not accepted */
-	osp_context ids;          /* if accepted */
+	bool refused_traceparent; /* a traceparent, which is not accepted here */
+	osp_context ids;          /* only set if it was accepted */
 } pgospContext;
 
-/* osprofiler.trace_info or .trace_hmac changed. info and hmac: are there any? */
+/* Notes that osprofiler.trace_info or .trace_hmac changed. info and hmac: is the
+ * setting not empty? */
 extern void pgosp_context_setting_changed(bool info, bool hmac);
 
-/* Did the setting change since it was last verified? */
+/* Did osprofiler.trace_info or .trace_hmac change since their context was last
+ * verified? */
 extern bool pgosp_context_is_stale(void);
 
-/* The context that is set in this session, verified. */
+/* The context in osprofiler.trace_info and .trace_hmac, verified. */
 extern const pgospContext *pgosp_context_of_setting(void);
 
-/* osprofiler.set_context: a context for the client's next statement, in the form
- * of a comment; an empty one takes it back. Is it accepted? May raise an error. */
+/* Sets a context for the client's next statement (osprofiler.set_context). It has the
+ * form of a comment; an empty text removes it. Is it accepted? May raise an error. */
 extern bool pgosp_context_set_next(osp_str text);
 
-/* Is this the text that the client sent, in whatever protocol? */
+/* Is this the text that the client sent, by either protocol? */
 extern bool pgosp_context_is_of_client(const char *string);
 
 /*
- * Was the active portal's prepared statement executed before? The comment of its text
- * names the operation that sent the text, so it counts for the first execution only. Of
- * an unnamed statement this is known if its plan was made anew, as it is where there are
- * parameters.
+ * Was the active portal's prepared statement executed before? The comment in its text
+ * names the operation that sent the text, so it counts for the first execution only.
+ * Repeated executions of an unnamed statement are recognized only if it was planned
+ * again, as statements with parameters are.
  */
 extern bool pgosp_is_executed_again(void);
 
-/* The client has set this application_name: if it is a traceparent, and nothing else,
- * it is the context of the client's next statement. */
+/* Notes that the client has set this application_name: if it is a traceparent, and
+ * nothing else, it becomes the context of the client's next statement. */
 extern void pgosp_context_of_application_name(osp_str name);
 
-/* This statement is at its start: what was set for the next one is used up. */
+/* Called at the start of a statement of the client: forgets the context that was set
+ * for the client's next statement. */
 extern void pgosp_context_use_up(const char *string);
 
 /*
- * The context of a top-level statement: of its comment, else the one that was
- * set for it, else that of the session. NULL: there is none that was accepted.
+ * The context of a top-level statement: the one in its comment, else the one
+ * that was set for it, else that of the session, else a sampled one. NULL: none
+ * was accepted.
  */
 extern const pgospContext *pgosp_context_of_statement(const char *string,
 													  int location, int length);
 
-/* The same for a text that is known to have no comment: NULL also if there is more to
- * look at. That of the session stays until pgosp_disarm, one that was drawn as long as
- * its transaction. */
+/* Like pgosp_context_of_statement, for a text that has no comment. NULL also if more
+ * has to be checked. The context of the session stays until pgosp_disarm, a sampled one
+ * until the end of its transaction. */
 extern const pgospContext *pgosp_context_of_known(void);
 
-/* The context of the last top-level statement, with the start of the message that
- * it came with, and its portal. */
+/* The context of the last top-level statement, with the start time of its message, and
+ * its portal. */
 typedef struct pgospContextLast
 {
 	const pgospContext *context;
@@ -104,7 +108,8 @@ typedef struct pgospContextLast
 
 extern pgospContextLast pgosp_context_latest;
 
-/* A top-level statement comes with this context. portal: NULL if it has none. */
+/* Remembers that a top-level statement came with this context. portal: NULL if it has
+ * none. */
 static inline void
 pgosp_context_remember(const pgospContext *context, const PortalData *portal,
 					   TimestampTz at)
@@ -115,13 +120,13 @@ pgosp_context_remember(const pgospContext *context, const PortalData *portal,
 	pgosp_context_latest.portal_at = portal != NULL ? portal->creation_time : 0;
 }
 
-/* What became of the context of the last top-level statement. */
+/* The context of the statement that runs now, accepted or not. */
 extern const pgospContext *pgosp_context_last(void);
 
 /* ---- sampling (sampling.c) ---- */
 
-/* The context of a client's statement without one; NULL: its transaction is not
- * sampled. */
+/* Draws by lot, once for each transaction, whether it is sampled. Returns the context
+ * of statements without one; NULL: the transaction is not sampled. */
 extern const pgospContext *pgosp_sampling_draw(void);
 
 #pragma GCC visibility pop

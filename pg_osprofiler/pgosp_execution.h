@@ -13,38 +13,38 @@
 
 typedef struct pgospExecution
 {
-	pgospStatementPoint statement; /* first */
-	dlist_node node;               /* in the list, if it is not the first */
+	pgospStatementPoint statement; /* must be first */
+	dlist_node node;               /* in pgosp_executions, except the first */
 	const EState *estate;          /* NULL: it is free */
-	pgospNodes *nodes;   /* NULL: none are reported; gone with the EState */
-	PlanState *counted;  /* its plan, if rows are counted in case it is slow */
-	bool ended;          /* ExecutorEnd was called: all is well */
+	pgospNodes *nodes;   /* NULL: none are reported; freed with the EState */
+	PlanState *counted;  /* the plan, if rows are counted in case it is slow */
+	bool ended;          /* ExecutorEnd was called, so there was no error */
 	bool failed;         /* it will not run again */
-	bool sliced;         /* paused between two slices: these are set: */
+	bool sliced;         /* paused between two slices; then these are set: */
 	BufferUsage buffers; /* what pgBufferUsage was when it was paused */
-	WalUsage wal;        /* the same of pgWalUsage */
-	pgospCatch catch;    /* while the executor is at work for it */
-	pgospPoint *outer;   /* what ran before, meanwhile */
+	WalUsage wal;        /* what pgWalUsage was then */
+	pgospCatch catch;    /* used while the executor works on it */
+	pgospPoint *outer;   /* the point that ran before it, while it runs */
 	pgospRun run;
 	MemoryContextCallback callback;
 } pgospExecution;
 
 /*
- * Most sessions never need a second one. A statement of a cached plan has the first.
- * Those that are free are all zeroes, but for the point, which is not open, and the
- * callback, whose function the executor's hooks set in the first. Of two that are
- * free the first is kept.
+ * Most sessions never need a second execution. A statement of a cached plan uses the
+ * first one. Free executions are all zeroes, except for the point, which is not open,
+ * and the callback, whose function the executor's hooks set in the first one. If two
+ * are free, the first one is kept.
  */
 extern pgospExecution pgosp_first_execution;
 extern pgospExecution *pgosp_spare_execution;
 
-/* All others that are in use, by age. */
+/* All other executions that are in use, by age. */
 extern dlist_head pgosp_executions;
 
-/* Looks among the others. */
+/* Finds an execution among the others; NULL: the statement is not traced. */
 extern pgospExecution *pgosp_other_execution(const EState *estate);
 
-/* NULL: the statement is not traced. */
+/* The execution of a statement; NULL: it is not traced. */
 static inline pgospExecution *
 pgosp_execution_of(const EState *estate)
 {
@@ -53,7 +53,8 @@ pgosp_execution_of(const EState *estate)
 			   : pgosp_other_execution(estate);
 }
 
-/* NULL if there is no memory: then the statement is not traced. */
+/* Takes or makes an execution; NULL: there is no memory, so the statement is not
+ * traced. */
 extern pgospExecution *pgosp_execution_new(void);
 
 static inline void

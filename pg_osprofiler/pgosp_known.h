@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pgosp_known.h
- *	  Statements that are run again and again: their records are made once
- *	  (plan_cache.c), and so are the stops of nearly all statements (stop_templates.c).
+ *	  Statements of cached plans: their start records are made once (plan_cache.c), and
+ *	  so are the stop records of nearly all statements (stop_templates.c).
  *
- * What it costs to trace a short statement is, more than anything, the code that
- * has to be fetched for it. So these go a short way of their own, straight and
- * by templates (record/template.h). Whatever is not as usual goes the long
- * way, by statement.c, and gets the same bytes.
+ * Most of the cost of tracing a short statement is fetching the code for it. So these
+ * statements take a short path of their own, with templates of records
+ * (record/template.h). Unusual cases take the long path, statement.c, which writes the
+ * same bytes.
  */
 #ifndef PGOSP_KNOWN_H
 #define PGOSP_KNOWN_H
@@ -24,31 +24,33 @@
 
 /* ---- templates (session_templates.c) ---- */
 
-/* A record of this session that is made once, in memory of its own. All zeroes:
- * there is none. */
+/* A record of this session that is made once, in memory of its own. All zeroes: there
+ * is none. */
 typedef struct pgospTemplate
 {
-	uint64 epoch; /* what pgosp_text_epoch was when it was made; 0: it is not */
+	uint64 epoch; /* pgosp_text_epoch when it was made; 0: not made */
 	osp_template of;
-	uint32 size; /* of the memory behind it */
+	uint32 size; /* of the record's memory */
 } pgospTemplate;
 
-/* Makes it, maybe anew; name and attributes as osp_template_make takes them.
- * False: it is too long, or there is no memory, and it must not be put. */
+/* Makes a template, or makes it again; name and attributes are as for
+ * osp_template_make. False: it is too long, or there is no memory, and the template
+ * must not be used. */
 extern bool pgosp_template_make(pgospTemplate *t, osp_record_kind kind,
 								osp_str name, osp_str attributes);
 
-/* Gives back what is behind it, made or not. */
+/* Frees the memory of a template, whether it is made or not. */
 extern void pgosp_template_free(pgospTemplate *t);
 
-/* Is it made, and as it would be now? */
+/* Is the template made and up to date? */
 static inline bool
 pgosp_template_is_made(const pgospTemplate *t)
 {
 	return likely(t->epoch == pgosp_text_epoch);
 }
 
-/* The record that was put; PostgreSQL has much else to do before the next one. */
+/* Publishes the record that was put, and prefetches memory for the next one, because
+ * PostgreSQL does much between two records. */
 static inline void
 pgosp_template_commit(const osp_template *t, osp_producer *producer)
 {
@@ -56,8 +58,8 @@ pgosp_template_commit(const osp_template *t, osp_producer *producer)
 	osp_template_prefetch(producer);
 }
 
-/* Opens a point whose ids, kind, top and times are set; its start is the caller's
- * to write. */
+/* Opens a point whose ids, kind, top and times are set; the caller has to write its
+ * start. */
 static inline void
 pgosp_point_open_unwritten(pgospPoint *point)
 {
@@ -77,8 +79,8 @@ pgosp_point_open_unwritten(pgospPoint *point)
 	pgosp_busy++;
 }
 
-/* Writes the start of a point that was opened so. It is silent if the ring has no
- * room. */
+/* Writes the start of a point that pgosp_point_open_unwritten opened. If the ring has
+ * no room, the point becomes silent. */
 static inline void
 pgosp_point_write_start(pgospPoint *point, osp_producer *producer,
 						const osp_template *start)
@@ -97,7 +99,7 @@ pgosp_point_write_start(pgospPoint *point, osp_producer *producer,
 	}
 }
 
-/* A statement at the top is traced, under this context. */
+/* Prepares for a top-level statement that is traced under this context. */
 static inline void
 pgosp_statement_begins(osp_producer *producer, const osp_context *context)
 {
@@ -111,51 +113,53 @@ pgosp_statement_begins(osp_producer *producer, const osp_context *context)
 /* ---- starts that may never be needed (staging.c) ---- */
 
 /*
- * As pgosp_stage_begin; the start of top, which is open, is written when something
- * has to be told of it. The template is borrowed until then.
+ * Like pgosp_stage_begin, but the start of top, which is open, is only written when
+ * something else of it has to be. The template is borrowed until then.
  */
 extern bool pgosp_stage_begin_unwritten(pgospPoint *top,
 										const osp_template *start);
 
-/* The template is about to change: what would be written by it is written now. */
+/* Writes the start that still has to be written by this template, which is about to
+ * change. */
 extern void pgosp_stage_write_start(const osp_template *start);
 
 /* ---- starts, by the plan (plan_cache.c) ---- */
 
 #define PGOSP_KNOWN_MAX 1024
 
-/* Nodes of a plan that may be known; those beyond take the long way. */
+/* The most nodes of a plan that have templates; the others take the long path. */
 #define PGOSP_KNOWN_NODES 64
 
-/* A plan that the server keeps, and the start of its statements. */
+/* A cached plan, with the template for starts of its statements. */
 typedef struct pgospKnown
 {
-	const PlannedStmt *plan; /* NULL: this one is free */
+	const PlannedStmt *plan; /* NULL: this entry is free */
 	pgospTemplate start;
 	uint16
-		stop; /* that its last statement had; 0: none; see stop_templates.c */
+		stop; /* number of its last statement's stop in pgosp_stops; 0: none */
 	bool masked;                   /* its statements may hold a secret */
 	bool slow;                     /* one took osprofiler.node_min_duration */
 	struct pgospKnownNodes *nodes; /* NULL: none yet */
 } pgospKnown;
 
-/* A node of such a plan, and the start of its points. */
+/* A node of a cached plan, with the template for starts of its points. */
 typedef struct pgospKnownNode
 {
 	pgospTemplate start;
-	char index[NAMEDATALEN]; /* that it scans; may be renamed under the plan */
+	char index[NAMEDATALEN]; /* name of the scanned index; it may be renamed */
 } pgospKnownNode;
 
 typedef struct pgospKnownNodes
 {
-	int size; /* by plan_node_id */
+	int size; /* number of nodes; their index is plan_node_id */
 	pgospKnownNode nodes[FLEXIBLE_ARRAY_MEMBER];
 } pgospKnownNodes;
 
-/* What is known of this plan; NULL if it is nothing. */
+/* The entry of this plan; NULL: it has none. */
 extern pgospKnown *pgosp_known_plan(const PlannedStmt *plan);
 
-/* A statement was slow: from now on the rows of its nodes are counted. */
+/* Notes that a statement was slow: from now on the rows of its plan's nodes are
+ * counted. */
 static inline void
 pgosp_known_is_slow(const pgospStatementPoint *statement)
 {
@@ -163,8 +167,8 @@ pgosp_known_is_slow(const pgospStatementPoint *statement)
 		statement->known->slow = true;
 }
 
-/* The start of this node's points; NULL if it has to be made. index: NULL if it
- * scans none. */
+/* The template for starts of this node; NULL: it has to be made. index: NULL if the
+ * node scans none. */
 static inline const osp_template *
 pgosp_known_node(const pgospKnown *known, int id, const char *index)
 {
@@ -180,29 +184,29 @@ pgosp_known_node(const pgospKnown *known, int id, const char *index)
 	return &node->start.of;
 }
 
-/* The prepared statement's plan that the running portal has it from, or NULL. */
+/* The cached plan of the running portal, if it contains plan; else NULL. */
 extern const CachedPlan *pgosp_cached_plan_of(const PlannedStmt *plan);
 
-/* Is it the running portal's plan, one that the server keeps, and is there a
- * place for it? */
+/* Is it a cached plan, that of the running portal, and does it have an entry or room
+ * for one? */
 extern bool pgosp_known_may_learn(const PlannedStmt *plan);
 
 /*
- * Such a plan has been traced, with these attributes in its start. It is known
- * from now on, and forgotten when the server throws it away.
+ * Makes the entry of such a plan, which has been traced with these attributes
+ * in its start. The entry is removed when the server frees the plan.
  */
 extern void pgosp_known_learn(const PlannedStmt *plan, osp_str attributes,
 							  bool masked);
 
-/* The same for a node of a plan that is known. */
+/* Makes the template for starts of a node, for a plan that has an entry. */
 extern void pgosp_known_learn_node(pgospKnown *known, int id, const char *index,
 								   osp_str attributes);
 
-/* ---- statements by such plans (statement_fast.c) ---- */
+/* ---- statements by cached plans (statement_fast.c) ---- */
 
 /*
- * Opens the point of a statement by a plan that is known, under the context that
- * the session has set. False: pgosp_statement_wanted has to be asked.
+ * Opens the point of a statement by a plan that has an entry, under the context of the
+ * session. False: pgosp_statement_wanted has to be asked.
  */
 extern bool pgosp_statement_open_known(pgospStatementPoint *statement,
 									   const pgospPointKind *kind,
@@ -210,26 +214,27 @@ extern bool pgosp_statement_open_known(pgospStatementPoint *statement,
 
 /* ---- stops (stop_templates.c, node_fast.c) ---- */
 
-/* Bytes of attributes, and values that are not the same every time. */
+/* The most bytes of a stop's attributes, and the most values in it that vary. */
 #define PGOSP_STOP_SIZE   224
 #define PGOSP_STOP_VALUES 5
 
-/* A stop that is put often, and where such values are in it. */
+/* A template for stops, and where the values that vary are in it. */
 typedef struct pgospStop
 {
 	pgospTemplate template;
 	uint32 at[PGOSP_STOP_VALUES];
 } pgospStop;
 
-/* The value that was put last, of 8 bytes, is this one of the stop's. */
+/* Notes that the last encoded value, of 8 bytes, is this one of the values that
+ * vary. */
 static inline void
 pgosp_stop_mark(pgospStop *stop, int value, const osp_writer *w)
 {
 	stop->at[value] = (uint32) ((size_t) (w->pos - w->start) - sizeof(uint64));
 }
 
-/* Makes the stop of points of this name, with what was put: at most
- * PGOSP_STOP_SIZE bytes. False: it was too much. */
+/* Makes the template for stops of points of this name, with the attributes in w: at
+ * most PGOSP_STOP_SIZE bytes. False: they are too long. */
 extern bool pgosp_stop_make(pgospStop *stop, osp_str name, osp_writer *w);
 
 /* Sets a value of 8 bytes in a record that was put. */
@@ -239,8 +244,8 @@ pgosp_stop_set(char *record, const pgospStop *stop, int value, const void *of)
 	memcpy(record + stop->at[value], of, sizeof(uint64));
 }
 
-/* Is there nothing open under this point, which may be closed already, and nothing
- * to be told of what was? */
+/* Is this point open, the last one that was opened, and has nothing to report about
+ * points or waits under it? */
 static inline bool
 pgosp_point_ends_alone(const pgospPoint *point)
 {
@@ -249,9 +254,9 @@ pgosp_point_ends_alone(const pgospPoint *point)
 }
 
 /*
- * Does this point end alone, and has it nothing to tell of itself? Then the ring
- * where a template can be put for its stop, and its ids, for as long as the point is
- * not changed; else NULL.
+ * May the point's stop be written by a template: does it end alone, with nothing to
+ * report of itself? Then returns the ring, and the ids of the point, borrowed from it;
+ * else NULL.
  */
 static inline osp_producer *
 pgosp_point_stops_by_template(const pgospPoint *point, osp_point_ids *ids)
@@ -265,11 +270,12 @@ pgosp_point_stops_by_template(const pgospPoint *point, osp_point_ids *ids)
 	return osp_template_may(ids) ? producer : NULL;
 }
 
-/* Those of statements. The first is none. */
+/* The templates for stops of statements. The first element is not used. */
 #define PGOSP_STOPS_MAX 48
 extern pgospStop pgosp_stops[1 + PGOSP_STOPS_MAX];
 
-/* The stop that this plan's last statement had is put again soon. */
+/* Prefetches the stop that this plan's last statement had, because it is used again
+ * soon. */
 static inline void
 pgosp_statement_stop_soon(const pgospKnown *known)
 {
@@ -277,8 +283,8 @@ pgosp_statement_stop_soon(const pgospKnown *known)
 }
 
 /*
- * Closes the point of a statement that ended well, if it is at the top and has
- * nothing unusual to tell. False: pgosp_point_close has to.
+ * Closes the point of a statement that ended well, if it is a top-level one and
+ * has nothing unusual to report. False: pgosp_point_close has to be called.
  */
 extern bool pgosp_statement_stop(pgospStatementPoint *statement);
 

@@ -16,7 +16,7 @@
 
 #define PGOSP_NS_PER_MS INT64CONST(1000000)
 
-/* What check is in a note that is whole. */
+/* The value of check in a complete note. */
 static inline uint64
 pgosp_note_check(const pgospTraceNote *note)
 {
@@ -34,7 +34,7 @@ pgosp_lockwait_note(const osp_context *context)
 		return;
 	memcpy(note.base_id, context->base_id.bytes, sizeof(note.base_id));
 	note.check = pgosp_note_check(&note);
-	pgosp_slot.note = note; /* to look whether it is there takes longer */
+	pgosp_slot.note = note; /* comparing them first would take longer */
 }
 
 #pragma GCC visibility pop

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pgosp_point.h
- *	  Points: what is open, and what waits to be recorded.
+ *	  Points: operations that are open, each with a start record and a stop
+ *	  record.
  */
 #ifndef PGOSP_POINT_H
 #define PGOSP_POINT_H
@@ -15,33 +16,34 @@
 /* Error of a point that failed; message is UTF-8. */
 typedef struct pgospError
 {
-	bool known; /* else only that it did not end as it should */
+	bool known; /* false: only known that it did not end normally */
 	char sqlstate[5];
 	osp_str message;
-	osp_str detail; /* these are empty if there is nothing to record */
+	osp_str detail; /* detail, hint and places are empty if not recorded */
 	osp_str hint;
-	osp_str places; /* of the CONTEXT */
+	osp_str places; /* places named in the CONTEXT */
 } pgospError;
 
-/* What the kinds of points have for themselves. */
+/* What differs between the kinds of points. */
 typedef struct pgospPointKind
 {
-	/* Puts what the stop tells: at most stop_size bytes of the point. */
+	/* Encodes the attributes of the stop, in at most the point's stop_size bytes. */
 	void (*put_stop)(osp_writer *w, const pgospPoint *point);
 	/*
-	 * The point is about to close: the last occasion to tell of what is in it.
-	 * May be NULL; is not asked when the session ends.
+	 * Called before the point closes: the last chance to report what is in it.
+	 * May be NULL; not called when the session ends.
 	 */
 	void (*closing)(pgospPoint *point);
-	/* The stop is written; the memory is its owner's again. May be NULL. */
+	/* Called when the stop is written; the point's owner may reuse the memory. May be
+	 * NULL. */
 	void (*closed)(pgospPoint *point);
-	/* A point right under this one was closed. May be NULL. */
+	/* Called when a child of the point was closed. May be NULL. */
 	void (*child_closed)(pgospPoint *point);
-	/* A point that a user opens in this one hangs beside it, not under it. */
+	/* The point of a user that is opened in this one is its sibling, not its child. */
 	bool user_beside;
-	/* A statement, in which others may run. */
+	/* It is a statement, in which others may run. */
 	bool is_statement;
-	/* It may outlive the statement that it is opened in. */
+	/* It may outlive the statement in which it is opened. */
 	bool spans_statements;
 } pgospPointKind;
 
@@ -49,24 +51,24 @@ struct pgospPoint
 {
 	dlist_node node; /* in the list of open points, by age */
 	const pgospPointKind *kind;
-	pgospPoint *parent; /* the open point round it, or NULL */
+	pgospPoint *parent; /* the open point around it, or NULL */
 	uint64 serial;      /* grows from point to point */
 	int calls;          /* points of calls under it; see call.c */
 	bool open;
-	bool silent; /* its start was not written: it writes no stop */
-	bool staged; /* of a top: its records wait (see staging.c) */
-	bool failed; /* while its stop is written: it ended with an error */
-	bool masked; /* it, or what it is in, may hold a secret: no values show */
+	bool silent; /* its start was not written, so no stop is either */
+	bool staged; /* top only: its records wait; see staging.c */
+	bool failed; /* while its stop is written: it failed */
+	bool masked; /* it, or a point around it, may hold a secret: hide values */
 	/*
 	 * The point of the top-level statement that this one belongs to, maybe
 	 * itself; NULL if there is none, or if that has ended.
 	 */
 	pgospPoint *top;
-	uint64 points;   /* of a top: how many it has, itself included */
-	uint64 left_out; /* points right under it beyond osprofiler.max_points */
+	uint64 points;   /* top only: number of its points, itself included */
+	uint64 left_out; /* children left out because of osprofiler.max_points */
 	osp_str name;
 	size_t stop_size;
-	size_t key; /* that signed its context */
+	size_t key; /* number of the key that signed its context */
 	int64 start_ns;
 	int64 idle_ns;   /* since when it waits for the client; 0: it is at work */
 	int64 paused_ns; /* how long it waited for the client before */
@@ -78,8 +80,8 @@ struct pgospPoint
 };
 
 /*
- * Where a new point hangs: under an open point, or, if there is none, under a
- * context. With both, the context says which key signed it last.
+ * The parent of a new point: an open point or, if there is none, a context. If
+ * both are set, the context says which key signed it last.
  */
 typedef struct pgospParent
 {
@@ -87,18 +89,18 @@ typedef struct pgospParent
 	const osp_context *context;
 } pgospParent;
 
-/* Puts what the start tells. */
+/* Encodes the attributes of a start. */
 typedef void (*pgosp_put_start)(osp_writer *w, const void *what);
 
 /*
- * Opens a point now and writes its start: put puts at most size bytes. The
- * owner has set kind, name and stop_size.
+ * Opens a point now and writes its start, for which put encodes at most size
+ * bytes. The owner has set kind, name and stop_size.
  */
 extern void pgosp_point_open(pgospPoint *point, const pgospParent *parent,
 							 pgosp_put_start put, const void *what,
 							 size_t size);
 
-/* Has the running statement's top-level statement as many as it may have? */
+/* Does the running top-level statement have as many points as it may have? */
 static inline bool
 pgosp_point_is_full(void)
 {
@@ -108,9 +110,9 @@ pgosp_point_is_full(void)
 }
 
 /*
- * May there be one more point in the running statement? Else it is counted by
- * parent->point, whose stop tells how many were left out. For those who can
- * spare themselves more than pgosp_point_open, which looks at this, too.
+ * May there be one more point in the running statement? If not, parent->point
+ * counts it, and its stop reports how many were left out. For callers that can
+ * save work by it; pgosp_point_open checks this, too.
  */
 static inline bool
 pgosp_point_may_open(const pgospParent *parent)
@@ -122,16 +124,16 @@ pgosp_point_may_open(const pgospParent *parent)
 }
 
 /*
- * The same for what is told later than it began: at a time in the past, that is
- * not before the start of the parent.
+ * Like pgosp_point_open, for a point that is reported after it began: start_ns
+ * is in the past, but not before the start of the parent.
  */
 extern void pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 								pgosp_put_start put, const void *what,
 								size_t size, int64 start_ns);
 
 /*
- * Opens a point under one that is open, at a time in the past: its start is a
- * template. False, and nothing is done, if that cannot be: it has to be staged.
+ * Opens a point under an open one, at a time in the past, with a template for
+ * its start. False: that is not possible here, and nothing was done.
  */
 struct osp_template;
 extern bool pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
@@ -139,9 +141,9 @@ extern bool pgosp_point_open_known_at(pgospPoint *point, pgospPoint *parent,
 									  int64 start_ns);
 
 /*
- * The server stops working on the point, which stays open: from now on time passes
- * for the client alone. If it closes before it is resumed, it ended here, without
- * an error.
+ * Notes that the server stops working on the point, which stays open: from now on it
+ * waits for the client. If it closes before it is resumed, it ended at this moment,
+ * without an error.
  */
 static inline void
 pgosp_point_pause(pgospPoint *point)
@@ -149,20 +151,21 @@ pgosp_point_pause(pgospPoint *point)
 	point->idle_ns = pgosp_now();
 }
 
-/* The server works on a point again that was paused. */
+/* Notes that the server works on a paused point again. */
 extern void pgosp_point_resume(pgospPoint *point);
 
-/* Waits for the client of less than this, in total, are not reported. */
+/* Waits of a point for the client are not reported if they are shorter than this in
+ * total. */
 #define PGOSP_PAUSE_MIN_NS INT64CONST(100000)
 
-/* How long the server worked on the point until a time at which it did. */
+/* How long the server worked on the point until until_ns, when it was not paused. */
 static inline int64
 pgosp_point_active_ns(const pgospPoint *point, int64 until_ns)
 {
 	return until_ns - point->start_ns - point->paused_ns;
 }
 
-/* The stop of a point is written, and so it is open no more. */
+/* Removes a point, whose stop is written, from the open points. */
 static inline void
 pgosp_point_leave(pgospPoint *point)
 {
@@ -173,7 +176,7 @@ pgosp_point_leave(pgospPoint *point)
 		pgosp_current = NULL;
 }
 
-/* Borrowed from the point. */
+/* The ids of a point, borrowed from it. */
 static inline void
 pgosp_point_ids(const pgospPoint *point, osp_point_ids *ids)
 {
@@ -188,17 +191,18 @@ pgosp_point_ids(const pgospPoint *point, osp_point_ids *ids)
  */
 extern void pgosp_point_close(pgospPoint *point, const pgospError *error);
 
-/* The same at a time in the past; what is under it has ended by then. */
+/* Like pgosp_point_close, at a time in the past, by which everything under the point
+ * has ended. */
 extern void pgosp_point_close_at(pgospPoint *point, const pgospError *error,
 								 int64 stop_ns);
 
-/* Closes all that is open; for the end of the session. */
+/* Closes all open points at the end of the session. */
 extern void pgosp_point_close_all(const pgospError *error);
 
-/* Its ids are given to somebody else, so it has to be recorded in any case. */
+/* Makes sure that a point is recorded, because its ids are given to others. */
 extern void pgosp_point_hand_on(pgospPoint *point);
 
-/* Is it not known yet whether this point will be recorded? */
+/* Is it not decided yet whether this point will be recorded? */
 static inline bool
 pgosp_point_is_staged(const pgospPoint *point)
 {
@@ -211,21 +215,23 @@ extern bool pgosp_point_is_under(const pgospPoint *lower,
 
 /* ---- statements that may be too quick to be recorded (staging.c) ---- */
 
-/* The records of this top-level statement shall wait. False: no memory. */
+/* Makes the records of this top-level statement wait. False: there is no memory. */
 extern bool pgosp_stage_begin(pgospPoint *top);
 
-/* Has it taken as long as it must at this time? */
+/* Has this top-level statement taken osprofiler.min_duration at this time? */
 extern bool pgosp_stage_is_late(const pgospPoint *top, int64 now_ns);
 
-/* Room for a record, NULL if there is none; its size, 0 if it was given up. */
+/* Reserves room for a record; NULL: there is none. The commit gives its size; 0: the
+ * record was given up. */
 extern void *pgosp_stage_reserve(const pgospPoint *top, bool start,
 								 size_t size);
 extern void pgosp_stage_commit(const pgospPoint *top, size_t size);
 
-/* They go to the ring; false: it has no room for them, and they are lost. */
+/* Moves the waiting records of this statement into the ring; false: the ring has no
+ * room, and they are lost. */
 extern bool pgosp_stage_keep(pgospPoint *top);
 
-/* They are thrown away. */
+/* Throws the waiting records of this statement away. */
 extern void pgosp_stage_drop(pgospPoint *top);
 
 /* ---- points of users (user_operation.c) ---- */
@@ -233,10 +239,12 @@ extern void pgosp_stage_drop(pgospPoint *top);
 /* The innermost open point of a user, NULL if none; see user_operation.c. */
 extern pgospPoint *pgosp_user_point(void);
 
-/* Where a point in the running statement hangs: there may be a user's between. */
+/* The parent of a point in the running statement: that statement, or a user's point
+ * opened in it. */
 extern void pgosp_nested_parent(pgospParent *parent);
 
-/* Where a point under this context hangs: there may be a user's between. */
+/* The parent of a point under this context: the context, or a user's open point in the
+ * same trace. */
 extern void pgosp_parent_of_context(const osp_context *context,
 									pgospParent *parent);
 
@@ -244,7 +252,7 @@ extern bool pgosp_user_start(const pgospParent *parent, osp_str name,
 							 osp_str info);
 extern bool pgosp_user_stop(osp_str info);
 
-/* Closes those that hang under a context that is no longer there. */
+/* Closes the points of users whose context is no longer set. */
 extern void pgosp_user_close_all(void);
 
 #pragma GCC visibility pop

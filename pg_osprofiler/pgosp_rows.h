@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pgosp_rows.h
- *	  What the SQL functions share that return sets.
+ *	  Functions for the SQL functions that return sets.
  */
 #ifndef PGOSP_ROWS_H
 #define PGOSP_ROWS_H
@@ -18,13 +18,13 @@ typedef struct pgospRows
 {
 	Tuplestorestate *store;
 	TupleDesc desc;
-	MemoryContext row; /* reset for each */
+	MemoryContext row; /* reset for each row */
 } pgospRows;
 
-/* Raises an error where no set can be returned. */
+/* Prepares to return rows. Raises an error where no set can be returned. */
 extern void pgosp_rows_begin(FunctionCallInfo fcinfo, pgospRows *rows);
 
-/* A row for each line of a text in UTF-8, for functions that return setof text. */
+/* Adds a row for each line of a text in UTF-8, for functions that return setof text. */
 extern void pgosp_rows_put_lines(const pgospRows *rows, osp_str text);
 
 /* The first argument, the name of a trace, in UTF-8; palloc'd. It must not be null.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * pgosp_setting.h
- *	  The settings, and the gate that they open.
+ *	  The settings, and the gates: quick checks whether there is anything to
+ *	  trace.
  */
 #ifndef PGOSP_SETTING_H
 #define PGOSP_SETTING_H
@@ -21,7 +22,8 @@
 #define SETTING_POINTS(name, variable, ...) extern int variable;
 #include "state/settings.def"
 
-/* What osprofiler.points may name; pgosp_points holds these bits. */
+/* The kinds of operations that osprofiler.points may name; pgosp_points holds these
+ * bits. */
 enum
 {
 	PGOSP_POINTS_STATEMENT = 1,
@@ -36,7 +38,8 @@ enum
 	PGOSP_POINTS_PARSE = 512
 };
 
-/* A setting that names a file: a relative path begins in the data directory. */
+/* The path of the file that a setting names: a relative one begins in the data
+ * directory. */
 extern void pgosp_file_of_setting(const char *setting, char path[MAXPGPATH]);
 
 extern void pgosp_guc_init(void);
@@ -44,14 +47,15 @@ extern void pgosp_guc_init(void);
 /* Says in the log, once, which settings hold secrets (settings_warning.c). */
 extern void pgosp_warn_of_secrets(void);
 
-/* The same in the postmaster, for the setting that has just been assigned. */
+/* Like pgosp_warn_of_secrets, in the postmaster, for a setting that has just been
+ * assigned. */
 extern void pgosp_secret_assigned(const char *name);
 
 /* ---- the gate: is there anything to do at all? ---- */
 
 /*
- * May a comment with a context stand round this statement, or round the whole
- * string? As cheap as can be; the answer may be yes too often.
+ * May a comment with a context stand beside this statement, or at an end of the
+ * whole string? The check is as cheap as can be, so it may say yes too often.
  */
 static inline bool
 pgosp_may_have_comment(const char *string, int location, int length)
@@ -71,9 +75,10 @@ pgosp_may_have_comment(const char *string, int location, int length)
 }
 
 /*
- * Opens the gate of comments for the rest of the session if the text may have one
- * with a context. Every text is seen when it is analysed or when it fails, so
- * executions of prepared statements are not searched in sessions that have none.
+ * Opens the gate for comments for the rest of the session if the text may have a
+ * comment with a context. Each text is checked when it is analysed or fails, so
+ * executions of prepared statements are not searched in sessions that have no such
+ * comment.
  */
 static inline void
 pgosp_see_text(const char *string, int location, int length)
@@ -85,7 +90,7 @@ pgosp_see_text(const char *string, int location, int length)
 	pgosp_gates_update();
 }
 
-/* Is there more to do for this statement than to hand it on? */
+/* Is there more to do for this statement than to pass it on to PostgreSQL? */
 static inline bool
 pgosp_anything_to_do(const char *string, int location, int length)
 {

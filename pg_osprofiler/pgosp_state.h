@@ -12,16 +12,16 @@
 
 /* ---- the gates: is there anything to do at all? ---- */
 
-/* A context is set in osprofiler.trace_info or .trace_hmac, or for the next
- * statement, or statements are sampled; tracing is on, and this is no parallel
+/* Open if a context is set in osprofiler.trace_info or .trace_hmac, or for the next
+ * statement, or if statements are sampled; and if tracing is on and this is no parallel
  * worker without a context. */
 extern bool pgosp_setting_gate;
 
-/* Comments are to be searched, tracing is on, this is no parallel worker, and the
- * session has seen a text that may have a context in a comment. */
+/* Open if comments are to be searched, tracing is on, this is no parallel worker, and
+ * the session has seen a text that may have a context in a comment. */
 extern bool pgosp_comment_gate;
 
-/* What opens them beside the settings. */
+/* What opens the gates besides the settings. */
 extern bool pgosp_has_trace_info;
 extern bool pgosp_has_trace_hmac;
 extern bool pgosp_has_next_context;
@@ -41,19 +41,20 @@ extern void pgosp_gates_update(void);
 #define PGOSP_DISARMED PG_INT64_MIN
 extern TimestampTz pgosp_armed_at;
 
-/* Something changes that decides what is traced: check again. */
+/* Makes the next statement check again what is traced, because something changes that
+ * decides it. */
 static inline void
 pgosp_disarm(void)
 {
 	pgosp_armed_at = PGOSP_DISARMED;
 }
 
-/* Grows when the records of the same statement may have other contents. */
+/* Grows when new records of the same statement may have other contents. */
 extern uint64 pgosp_text_epoch;
 
 /* ---- what happens now ---- */
 
-/* Operations that are open, and how many; the count includes statements of which
+/* The open points, and how many there are; the number includes statements of which
  * something else is kept. */
 extern dlist_head pgosp_open_points;
 extern int pgosp_busy;
@@ -61,7 +62,7 @@ extern int pgosp_busy;
 /* The serial number of the next operation. */
 extern uint64 pgosp_next_serial;
 
-/* The time of this session's points; not for signal handlers. */
+/* The clock of this session's points; not for signal handlers. */
 extern osp_clock pgosp_clock;
 
 static inline int64
@@ -70,16 +71,17 @@ pgosp_now(void)
 	return osp_clock_now(&pgosp_clock);
 }
 
-/* A top-level statement is being planned: what runs now belongs to it. */
+/* True while a top-level statement is planned: what runs now belongs to its
+ * planning. */
 extern bool pgosp_planning;
 
-/* An error or a message is being reported: log nothing now. */
+/* True while an error or a message is reported: log nothing now. */
 extern bool pgosp_reporting;
 
-/* The error on its way to the log was recorded by its statement. */
+/* True if the error that is being logged was recorded by its statement. */
 extern bool pgosp_error_told;
 
-/* When a statement loaded the module; 0: it was there when the session began. */
+/* When a statement of this session loaded the module; 0: it was loaded before. */
 extern TimestampTz pgosp_loaded_at;
 
 /* Called when something is traced for the first time; set by the hooks. */
@@ -87,7 +89,7 @@ extern void (*pgosp_first_trace_hook)(void);
 
 /* ---- lines of the log that stand for many sessions (shared_lines.c) ---- */
 
-/* What keeps sessions from being traced. */
+/* Problems that keep sessions from being traced; each has a line of the log. */
 typedef enum pgospLine
 {
 	PGOSP_LINE_NO_RING,
@@ -97,16 +99,17 @@ typedef enum pgospLine
 } pgospLine;
 
 /*
- * This session has a line of this kind to log, with that text. How many sessions it is to
- * stand for, this one included; 0: another one was logged in the last minute, and this
- * session is counted for the next.
+ * Notes that this session has a line of this kind to log, with that text. Returns how
+ * many sessions the line stands for, this one included; 0: do not log it, because
+ * another session did in the last minute; this session is counted for the next line.
  */
 extern uint64 pgosp_line_add(pgospLine line, const char *text);
 
-/* Sessions that were counted for a line which is due, and are in none yet. */
+/* How many sessions were counted for a line that is due, but are not in any line
+ * yet. */
 extern uint64 pgosp_line_rest(pgospLine line);
 
-/* The DETAIL of such a line. */
+/* Adds the DETAIL of a line that stands for several sessions. */
 extern int pgosp_line_detail(uint64 sessions);
 
 /* ---- the run directory (run_directory.c) ---- */

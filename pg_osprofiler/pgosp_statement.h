@@ -14,49 +14,49 @@
 
 /* ---- statements (statement.c) ---- */
 
-/* What is told of a statement when it starts. */
+/* What is reported of a statement when it starts. */
 typedef struct pgospStatementFacts
 {
 	const char *string; /* the query string */
-	int location;       /* of the statement in it */
+	int location;       /* of the statement in the string */
 	int length;
 	uint64 query_id;
 	const ParamListInfoData *params;
-	const Node *utility;     /* NULL: optimizable */
+	const Node *utility;     /* NULL: it is optimizable */
 	const PlannedStmt *plan; /* NULL: there is none yet */
-	bool failed;             /* never came to run: trust nothing in the text */
+	bool failed;             /* it never ran: its text may be anything */
 	bool reused;             /* its plan was made for an earlier execution */
 } pgospStatementFacts;
 
-/* Has the client's statement parameters, or does it run what has some? */
+/* Does the client's statement have parameters, or run a statement that has some? */
 extern bool pgosp_text_client_has_values(void);
 
-/* May the text of this nested statement have been built of values of parameters,
- * which are hidden? */
+/* May the text of this nested statement be built from values of parameters, which are
+ * hidden? */
 extern bool pgosp_text_may_be_built(const pgospStatementFacts *facts);
 
-/* Shall there be a point for this statement? Where it would hang. */
+/* Shall this statement be traced? If so, sets the parent of its point. */
 extern bool pgosp_statement_wanted(const pgospStatementFacts *facts,
 								   pgospParent *parent);
 
-/* That pgosp_put_statement_stop puts at most. */
+/* The most bytes that pgosp_put_statement_stop encodes. */
 #define PGOSP_STATEMENT_STOP_SIZE (1536 + PGOSP_WAITS_SIZE)
 
-/* A statement as a point: utility statements have one on the C stack. */
+/* The point of a statement. */
 typedef struct pgospStatementPoint
 {
-	pgospPoint point;         /* first */
-	struct pgospKnown *known; /* what was known of its plan, or NULL */
+	pgospPoint point;         /* must be first */
+	struct pgospKnown *known; /* the entry of its plan, or NULL */
 
-	/* It is at the top, both its ids are UUIDs, its records go to the ring as they
-	 * are made, and it has nothing to tell but rows, command, blocks and WAL: its
-	 * stop may be one of those of stop_templates.c. */
+	/* It is a top-level statement, both its ids are UUIDs, its records go to the ring
+	 * as they are made, and it has nothing to report but rows, command, blocks and WAL:
+	 * its stop may be written by a template of stop_templates.c. */
 	bool plain;
-	uint64 armed; /* see statement_fast.c; 0: not opened by what is known */
+	uint64 armed; /* see statement_fast.c; 0: opened without a template */
 	pgospUsage usage;
 } pgospStatementPoint;
 
-/* Before it is opened, other than by what is known. */
+/* Initializes the point of a statement before it is opened. */
 static inline void
 pgosp_statement_init(pgospStatementPoint *statement, const pgospPointKind *kind,
 					 osp_str name)
@@ -69,7 +69,7 @@ pgosp_statement_init(pgospStatementPoint *statement, const pgospPointKind *kind,
 	statement->armed = 0;
 }
 
-/* put_stop of all statements. */
+/* Encodes the attributes of a statement's stop, for all kinds of statements. */
 extern void pgosp_put_statement_stop(osp_writer *w, const pgospPoint *point);
 
 extern void pgosp_statement_open(pgospStatementPoint *statement,
@@ -81,58 +81,60 @@ extern void pgosp_statement_open(pgospStatementPoint *statement,
 
 extern void pgosp_commit_init(void);
 
-/* A top-level statement under this context begins: its commit, if commits are
- * points, hangs there. */
+/* Notes that a top-level statement under this context begins: if commits are points,
+ * its commit will be under the same context. */
 extern void pgosp_commit_remember(const osp_context *context);
 
-/* A statement or trigger comes while none runs: does a commit, and has none told
- * so? Then its point is opened. */
+/* Called when a statement or trigger begins while none runs. If a commit runs it, and
+ * none has been noticed yet, opens the point of the commit. */
 extern void pgosp_commit_look(void);
 
-/* A COMMIT or PREPARE TRANSACTION gets this point, which is left open if there
- * will be an end of the transaction. False: it is a statement like others. */
+/* Gives the point of a COMMIT or PREPARE TRANSACTION, which is left open if the
+ * transaction is going to end. False: it is a statement like others. */
 extern bool pgosp_commit_statement(pgospStatementPoint **out);
 
-/* The transaction goes to its commit now, if it has written something. */
+/* Opens the point of a commit that begins now, if the transaction has written
+ * something. */
 extern void pgosp_commit_begins(const char *command);
 
-/* A COMMIT PREPARED begins. */
+/* Opens the point of the commit that a COMMIT PREPARED begins. */
 extern void pgosp_commit_prepared(void);
 
-/* The commit is over, if one is open that this statement has made. */
+/* Closes the point of a commit, if one is open in this statement. */
 extern void pgosp_commit_ends(const pgospPoint *within,
 							  const pgospError *error);
 
 extern bool pgosp_commit_is_open(void);
 
-/* A statement of this transaction may hold a secret: so may what runs at the
- * transaction's end. */
+/* Notes that a statement of this transaction may hold a secret; so may everything that
+ * runs at the transaction's end. */
 extern void pgosp_transaction_mask(void);
 extern bool pgosp_transaction_is_masked(void);
 
-/* How a top-level statement was planned; it hangs under the statement. */
+/* How a statement was planned. For a top-level statement this is reported under it. */
 typedef struct pgospPlan
 {
 	bool kept;
 	const char *kind;    /* custom or generic; NULL: there are no parameters */
-	TimestampTz message; /* in which it was planned */
+	TimestampTz message; /* the message in which it was planned */
 	int64 start_ns;
 	int64 stop_ns;
 	BufferUsage before;
 	BufferUsage after;
-	/* of the plan; what it is found by */
+	/* what identifies the plan */
 	int location;
 	int length;
 	uint64 query_id;
 	Oid relation;
 	double rows;
 	double cost;
-	uint64 tree; /* of pgosp_plan_tree(); 0: not asked for */
+	uint64 tree; /* result of pgosp_plan_tree(); 0: not computed */
 } pgospPlan;
 
 /*
- * A statement that begins with its planning, and so in the past. *plan is made
- * NULL if it can't hang here; may be NULL.
+ * Opens the point of a statement that begins with its planning, and so in the
+ * past. *plan may be NULL; it is set to NULL if the planning cannot be reported
+ * here.
  */
 extern void pgosp_statement_open_planned(pgospStatementPoint *statement,
 										 const pgospPointKind *kind,
@@ -140,24 +142,24 @@ extern void pgosp_statement_open_planned(pgospStatementPoint *statement,
 										 const pgospStatementFacts *facts,
 										 const pgospPlan **plan);
 
-/* A statement that began in the past, at a time not before its parent began. */
+/* Opens the point of a statement that began in the past, but not before its parent. */
 extern void pgosp_statement_open_past(pgospStatementPoint *statement,
 									  const pgospPointKind *kind,
 									  const pgospParent *parent,
 									  const pgospStatementFacts *facts,
 									  int64 start_ns);
 
-/* This statement has been traced; the start of its next execution may be known
- * then (plan_cache.c). */
+/* Makes the template for the start of the next execution of a statement that has been
+ * traced, if that is possible (plan_cache.c). */
 extern void pgosp_statement_learn(const pgospStatementFacts *facts,
 								  const PlannedStmt *plan);
 
-/* A point that tells of the statement's text only. */
+/* Opens a point that only reports the statement's text. */
 extern void pgosp_statement_open_part(pgospPoint *point,
 									  const pgospParent *parent,
 									  const pgospStatementFacts *facts);
 
-/* The same, of what began in the past. */
+/* Like pgosp_statement_open_part, for something that began in the past. */
 extern void pgosp_statement_open_part_at(pgospPoint *point,
 										 const pgospParent *parent,
 										 const pgospStatementFacts *facts,
@@ -165,48 +167,49 @@ extern void pgosp_statement_open_part_at(pgospPoint *point,
 
 /* ---- what comes before planning (parsing.c) ---- */
 
-/* Shorter than this it is not told. */
+/* A shorter time before planning is not reported. */
 #define PGOSP_PARSE_MIN_NS INT64CONST(1000000)
 
-/* The wall clock less ours; follows that when it is looked at closely. */
+/* The wall clock minus our clock; updated when pgosp_arrival reads the wall clock. */
 extern int64 pgosp_wall_offset_ns;
 
-/* Has so much time passed since the message arrived, as far as can be said without
- * looking at the wall clock? */
+/* Has PGOSP_PARSE_MIN_NS or more passed since the message arrived, as far as is known
+ * without reading the wall clock? */
 static inline bool
 pgosp_may_have_waited(TimestampTz message, int64 now_ns)
 {
-	/* A message from the future tells that the wall clock was set. */
+	/* A message from the future means that the wall clock was set. */
 	return (uint64) (now_ns + pgosp_wall_offset_ns - message * 1000) >=
 		   (uint64) PGOSP_PARSE_MIN_NS;
 }
 
-/* When it arrived, by our clock; false: so much time has not passed. */
+/* When the message arrived, by our clock; false: less than PGOSP_PARSE_MIN_NS has
+ * passed since then. */
 extern bool pgosp_arrival(TimestampTz message, int64 now_ns, int64 *arrival_ns);
 
-/* A statement was analysed, and that may have taken long. */
+/* Reports the time until the analysis of a statement was done, if that was long. */
 extern void pgosp_parse_was_slow(const char *string, const Query *query);
 
-/* A statement of the client starts; if it is one of a prepared statement, so much
- * time of its Bind was not planning. */
+/* Called when a statement of the client starts. If it is prepared, reports the time
+ * from the arrival of its Bind to stop_ns, which was not planning, if that was long. */
 extern void pgosp_bind_was_slow(const pgospParent *parent,
 								const pgospStatementFacts *facts,
 								int64 stop_ns);
 
 /* ---- planning (planning.c) ---- */
 
-/* An operation pg.plan. */
+/* The point of a planning, pg.plan. */
 typedef struct pgospPlanPoint
 {
-	pgospPoint point; /* first */
+	pgospPoint point; /* must be first */
 	const pgospPlan *plan;
-	bool planned; /* else it failed */
+	bool planned; /* false: it failed */
 } pgospPlanPoint;
 
-/* Prepares a point that is not open yet, of a planning that has not succeeded. */
+/* Prepares the point, not yet open, of a planning that has not succeeded yet. */
 extern void pgosp_plan_point_init(pgospPlanPoint *told, const pgospPlan *plan);
 
-/* Measures a planning. planned: NULL if it failed. */
+/* Measure a planning. planned: NULL if it failed. */
 extern void pgosp_plan_begin(pgospPlan *plan, Query *parse,
 							 const ParamListInfoData *params);
 extern void pgosp_plan_end(pgospPlan *plan, const PlannedStmt *planned);
@@ -221,24 +224,26 @@ extern void pgosp_plan_keep(const pgospPlan *plan);
 /* Keeps the planning until its error is reported. NULL: forgets the last one. */
 extern void pgosp_plan_keep_failed(const pgospPlan *plan);
 
-/* The planning of this plan, if it is not told yet; else NULL. Ask once. */
+/* The planning of this plan, if it is not reported yet; else NULL. It is returned only
+ * once. */
 extern const pgospPlan *pgosp_plan_of(const PlannedStmt *planned);
 
-/* Was it planned right before, for a portal that a function or EXECUTE made? */
+/* Keep the last planning of a nested statement, and check whether it made this plan,
+ * for a portal of a function or of EXECUTE. */
 extern void pgosp_plan_keep_nested(const pgospPlan *plan);
 extern bool pgosp_plan_was_nested(const PlannedStmt *planned);
 
-/* Is it a plan that a prepared statement, or a function, keeps for all values? */
+/* Is it a generic plan that a prepared statement or a function keeps? */
 extern bool pgosp_plan_is_kept(const PlannedStmt *planned);
 
-/* The member "plan" of a statement that was prepared: kind, and whether the plan
- * was reused. Nothing for others. */
+/* Encodes the member "plan" of a prepared statement: the kind of its plan, and whether
+ * it was reused. Encodes nothing for other statements. */
 extern void pgosp_put_plan(osp_writer *w, const pgospStatementFacts *facts);
 
-/* The planning that has failed just now; NULL if none has. Ask once. */
+/* The planning that has just failed; NULL if none has. It is returned only once. */
 extern const pgospPlan *pgosp_plan_failed(void);
 
-/* Reports it, under the statement. */
+/* Reports a planning, under its statement. */
 extern void pgosp_plan_tell(const pgospPlan *plan, pgospPoint *statement,
 							const pgospError *error);
 

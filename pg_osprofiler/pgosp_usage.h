@@ -12,23 +12,23 @@
 
 /* ---- waits (wait_sums.c) ---- */
 
-#define PGOSP_WAITS_SIZE 4096 /* that they take at most when put */
+#define PGOSP_WAITS_SIZE 4096 /* the most bytes of encoded waits */
 
-/* What was waited for up to here. */
+/* The sums of waits when an operation began. */
 typedef struct pgospWaits
 {
-	int count; /* -1: they are not sampled */
+	int count; /* -1: waits are not sampled */
 	uint64 seen;
-	int64 began_ns; /* the top-level statement */
-	int64 since_ns; /* here */
+	int64 began_ns; /* begin of the top-level statement */
+	int64 since_ns; /* when the operation began */
 	int64 ns[PGOSP_WAITS_MAX];
 } pgospWaits;
 
 /* Notes the sums so far, within a top-level statement. */
 extern void pgosp_waits_copy(pgospWaits *waits);
 
-/* Has waits sampled from here on. What begins does not wait yet: the next look of the
- * worker is about it alone. */
+/* Makes the worker sample waits from now on. An operation that begins does not wait
+ * yet, so the time up to the worker's next look is this operation's alone. */
 static inline void
 pgosp_waits_sample(pgospWaits *waits, int64 now_ns)
 {
@@ -62,32 +62,32 @@ pgosp_waits_begin(pgospWaits *waits, int64 now_ns)
 	}
 }
 
-/* Is there nothing to be put of these? */
+/* Is there no wait to report since then? */
 static inline bool
 pgosp_waits_are_none(const pgospWaits *then)
 {
 	return then->count < 0 || then->seen == pgosp_slot.seen;
 }
 
-/* Puts what was waited for since then, if that is known. */
+/* Encodes the waits since then, if they are known. */
 extern void pgosp_put_waits(osp_writer *w, const pgospWaits *then);
 
 /* ---- CPU time (cpu_usage.c) ---- */
 
-/* Puts the member "cpu" of the stop of a slow statement at the top; nothing if it is
- * not known. */
+/* Encodes the member "cpu" of the stop of a slow top-level statement; nothing if the
+ * CPU time is not known. */
 extern void pgosp_put_cpu(osp_writer *w, const pgospPoint *point);
 
 /* ---- resources (resource_usage.c) ---- */
 
-/* What the stop of a statement tells. */
+/* What the stop of a statement reports. */
 typedef struct pgospUsage
 {
 	uint64 rows;
-	bool counts_rows; /* else it is not a statement that has any */
+	bool counts_rows; /* false: its command has no rows */
 	const char *command;
 	BufferUsage buffers; /* at the start */
-	uint64 other_blocks; /* the same, in one number */
+	uint64 other_blocks; /* pgosp_other_blocks() at the start */
 	WalUsage wal;
 	uint64 jit_functions; /* 0: the times are not set */
 	double jit_generation_ms;
@@ -99,9 +99,9 @@ typedef struct pgospUsage
 } pgospUsage;
 
 /*
- * Blocks with which anything was done but that they were hit. Each of these counters
- * only grows, so the sum is another whenever one of them is. They are the first
- * members, whole numbers, hits first.
+ * The sum of all counters of blocks except shared hits. Each counter only grows, so the
+ * sum changes whenever one of them does. The counters are the first members of
+ * BufferUsage, 64-bit integers, with shared hits first.
  */
 static inline uint64
 pgosp_other_blocks(const BufferUsage *usage)
@@ -121,8 +121,8 @@ pgosp_other_blocks(const BufferUsage *usage)
 	return sum;
 }
 
-/* As pgosp_usage_begin, where it has begun before: of the counters it sets those
- * that are others now. */
+/* Like pgosp_usage_begin, for a usage that began before: it sets only the counters that
+ * have changed. */
 static inline void
 pgosp_usage_begin_again(pgospUsage *usage, int64 now_ns)
 {
@@ -151,21 +151,22 @@ pgosp_usage_begin(pgospUsage *usage, int64 now_ns)
 	pgosp_usage_begin_again(usage, now_ns);
 }
 
-/* Adds what the plan took to compile; before the executor ends. */
+/* Adds the time of compiling the plan. To be called before the executor ends. */
 extern void pgosp_usage_add_jit(pgospUsage *usage, const EState *estate);
 
-/* Were blocks hit at most since then, and nothing else done with any? */
+/* Were shared blocks only hit between then and now, and nothing done with other
+ * blocks? */
 static inline bool
 pgosp_only_hits(const BufferUsage *now, const BufferUsage *then)
 {
 	return pgosp_other_blocks(now) == pgosp_other_blocks(then);
 }
 
-/* What was used between then and now; nothing if that is nothing. */
+/* Encodes the use of blocks between then and now; nothing if there was none. */
 extern void pgosp_put_buffers(osp_writer *w, const BufferUsage *now,
 							  const BufferUsage *then);
 
-/* Puts what was written to the WAL since then. */
+/* Encodes what was written to the WAL since then. */
 extern void pgosp_put_wal(osp_writer *w, const WalUsage *then);
 
 #pragma GCC visibility pop
