@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * first_execution.c
- *	  Whether the prepared statement of a portal was executed before.
+ *	  Finds out whether the prepared statement of a portal was executed before.
  *
- * From 14 on PostgreSQL counts what it binds. 13 counts what it plans for the values of
- * one execution only, so there the first execution of each prepared statement is
- * remembered, of those with a context in a comment. A statement is known by where it
- * lies and by when it was prepared, an execution by when its portal was made.
+ * PostgreSQL 14 and later count how often they bind a prepared statement. PostgreSQL 13
+ * only counts the plans for the values of one execution, so there we remember the first
+ * execution of each prepared statement with a context in a comment. A statement is
+ * identified by its address and the time when it was prepared, an execution by the time
+ * when its portal was made.
  */
 #include "pgosp.h"
 
@@ -27,7 +28,7 @@ was_bound_before(const PreparedStatement *prepared)
 
 #else
 
-/* Two that meet in one place are not both remembered. */
+/* If two statements have the same place, only one of them is remembered. */
 #define PLACES 1024
 
 typedef struct executed_statement

@@ -3,11 +3,11 @@
  * key_reload.c
  *	  The HMAC keys of the settings and of the keys file.
  *
- * They are read when the first context comes, and again after each reload of
- * the configuration: PostgreSQL stamps every reload in every backend
- * (PgReloadTime), so there is nothing to signal. Should the file be unreadable,
- * or open to others, there are no keys, and nothing is traced until the next
- * reload: half of the keys would make an error hard to see.
+ * The keys are read when the first context comes, and again after each reload
+ * of the configuration: PostgreSQL notes the time of each reload in every
+ * backend (PgReloadTime), so no signal is needed. If the file is unreadable, or
+ * open to others, there are no keys, and nothing is traced until the next
+ * reload, because half of the keys would make the mistake hard to notice.
  */
 #include "pgosp.h"
 

@@ -4,10 +4,10 @@
  *	  osprofiler.sample_rate: some of the transactions without a context begin a
  *	  trace of their own.
  *
- * Once for each transaction it is drawn whether the statements of the client in it
- * that have no context are one trace, or are not traced. What a function runs
- * belongs to the statement that called it. No key has signed such a trace, so it
- * ends here: osprofiler.headers() gives none out.
+ * For each transaction it is drawn by lot, once, whether the client's statements
+ * without a context become one trace, or are not traced. Statements that a function
+ * runs belong to the statement that called it. No key has signed such a trace, so it
+ * ends in this server: osprofiler.headers() does not pass it on.
  */
 #include "pgosp.h"
 
@@ -16,7 +16,8 @@
 
 static pgospContext sampled = {PGOSP_SOURCE_SAMPLING, OSP_CTX_ACCEPTED};
 
-/* The start of the transaction that was drawn last, and what came of it. */
+/* The start time of the last transaction for which a lot was drawn, and whether that
+ * transaction is sampled. */
 static TimestampTz drawn_in = 0;
 static bool is_sampled = false;
 
@@ -42,7 +43,7 @@ next_random(void)
 static bool
 draw(void)
 {
-	/* The upper 53 bits are a number from 0 to 1 that a double holds. */
+	/* The upper 53 bits make a number from 0 to 1 that a double represents exactly. */
 	return (double) (next_random() >> 11) / (double) (UINT64CONST(1) << 53) <
 		   pgosp_sample_rate;
 }

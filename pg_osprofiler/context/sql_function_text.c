@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sql_function_text.c
- *	  What stands for the text of a statement in a function whose body is BEGIN
- *	  ATOMIC or RETURN.
+ *	  Makes a substitute for the text of a statement in a function whose body is
+ *	  BEGIN ATOMIC or RETURN.
  *
  * PostgreSQL keeps such bodies parsed and without their text, so their statements
  * have an empty one. While one is planned or executed, the innermost callback for
@@ -11,7 +11,8 @@
  */
 #include "pgosp.h"
 
-/* NULL if the innermost callback reports nothing. To be freed with pfree. */
+/* The message of the innermost callback for error context, to be freed with pfree;
+ * NULL: it reports nothing. */
 static char *
 innermost_error_context(void)
 {
@@ -26,14 +27,15 @@ innermost_error_context(void)
 	return line;
 }
 
-/* Does the line begin as the message does before its first argument? */
+/* Does the line begin with the message, up to the message's first argument? */
 static bool
 begins_like(const char *line, const char *message)
 {
 	return strncmp(line, message, strcspn(message, "%")) == 0;
 }
 
-/* Callbacks of others report other lines, which may hold values of rows. */
+/* Is it the line of a function in SQL? Lines of other callbacks may hold values of
+ * rows. */
 static bool
 is_of_sql_function(const char *line)
 {

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * statement_context.c
- *	  Where the context of a statement comes from: a comment of the statement,
- *	  else osprofiler.set_context, called before it, else the settings
- *	  osprofiler.trace_info and .trace_hmac, else a draw.
+ *	  Finds the context of a statement: in a comment of the statement, else from
+ *	  a call of osprofiler.set_context before it, else in the settings
+ *	  osprofiler.trace_info and .trace_hmac, else by sampling.
  *
- * The settings are verified when a statement comes after they changed, so SET,
- * SET LOCAL, ROLLBACK, RESET and start-up options are all the same here: they
- * call the assign hook. Verified means once per change, and again when the keys
- * changed. Of comments the last one is remembered, accepted or not, for those
- * who send the same one with many statements.
+ * The settings are verified at the first statement after each change, and again
+ * after a change of the keys. SET, SET LOCAL, ROLLBACK, RESET and start-up
+ * options are all the same here, because all of them call the assign hook. The
+ * last comment is remembered, accepted or not, because some clients send the
+ * same one with many statements.
  *
- * A comment counts only in the text that the client sent: what an EXECUTE or a
- * function runs may be text of another time and another trace. For the same reason
- * it counts for the first execution of a prepared statement only. And so does what
- * osprofiler.set_context has set: it is for the client's next statement, which
- * uses it up, whatever it is; where a transaction is rolled back before there
- * was one, it is forgotten.
+ * A comment counts only in the text that the client sent, because an EXECUTE or a
+ * function may run a text of another time and another trace. For the same reason it
+ * counts only for the first execution of a prepared statement. The context of
+ * osprofiler.set_context is for the client's next statement, of any kind, which uses it
+ * up; if a transaction is rolled back before that statement, the context is forgotten.
  */
 #include "pgosp.h"
 
@@ -32,7 +31,7 @@ static bool setting_stale = true;
 static pgosp_hot_data pgospContext setting = {PGOSP_SOURCE_SETTING,
 											  OSP_CTX_NONE};
 
-/* Of the keys it was verified with, and of the settings. */
+/* The keys and the reload of the settings with which the setting was verified. */
 static uint64 setting_serial = 0;
 static TimestampTz setting_reloaded = 0;
 
@@ -63,7 +62,7 @@ pgosp_context_is_stale(void)
 	return setting_stale;
 }
 
-/* Counts a context that arrived. Not on the way of a point: per context. */
+/* Counts a context that arrived; called once per context, not for each point. */
 static void
 count(osp_verdict verdict)
 {
@@ -134,7 +133,7 @@ pgosp_context_is_of_client(const char *string)
 			strcmp(debug_query_string, string) == 0);
 }
 
-/* Uses a traceparent, if there is one and such are accepted; else false. */
+/* Uses a traceparent; false: there is none, or the settings do not accept any. */
 static bool
 use_traceparent(osp_str value, pgospContext *context)
 {
@@ -157,7 +156,7 @@ use_traceparent(osp_str value, pgospContext *context)
 	return true;
 }
 
-/* The context in the comments of the statement, or NULL if there is none. */
+/* The context in the comments of a statement; NULL: there is none. */
 static const pgospContext *
 context_of_comment(const char *string, int location, int length)
 {
@@ -235,7 +234,7 @@ set_next(osp_str text)
 		return;
 	else
 	{
-		/* What is no context at all is one that nobody has signed. */
+		/* A text that is no context at all counts as an unsigned one. */
 		next.verdict =
 			found == OSP_CTX_MALFORMED ? OSP_CTX_MALFORMED : OSP_CTX_UNSIGNED;
 		next.refused_traceparent = value.len > 0;
@@ -243,7 +242,8 @@ set_next(osp_str text)
 	count(next.verdict);
 }
 
-/* Has what is set for the next statement forgotten with its transaction. */
+/* Makes sure that the context for the next statement is forgotten when its transaction
+ * is rolled back. */
 static void
 listen_to_transactions(void)
 {
@@ -293,8 +293,8 @@ pgosp_context_use_up(const char *string)
 }
 
 /*
- * SELECT osprofiler.set_context(...) is about the statement after it. The dot is
- * looked for first, for nearly all statements have none there.
+ * Is it a SELECT osprofiler.set_context(...)? The context is for the statement after
+ * it. The dot is checked first, because nearly all statements have none there.
  */
 static bool
 is_call(const char *string, int location)
@@ -310,7 +310,7 @@ is_call(const char *string, int location)
 		   pg_strncasecmp(text, call, len) == 0;
 }
 
-/* more, if it was accepted or there was none yet. */
+/* Returns more if it was accepted, or if there is nothing else. */
 static inline const pgospContext *
 better(const pgospContext *found, const pgospContext *more)
 {
@@ -323,7 +323,8 @@ is_accepted(const pgospContext *found)
 	return found != NULL && found->verdict == OSP_CTX_ACCEPTED;
 }
 
-/* Statements begin a trace if nobody has said anything of one. */
+/* May the statement be sampled? Only if no context was accepted and none asked not to
+ * trace. */
 static bool
 may_sample(const char *string, const pgospContext *found)
 {
@@ -375,8 +376,9 @@ pgosp_context_of_known(void)
 }
 
 /*
- * Is it that of the statement that runs now? Of an extended protocol's one each
- * message has a time of its own, but the portal stays.
+ * Only returns the context if it is that of the statement that runs now. In the
+ * extended protocol each message has a time of its own, but the portal stays
+ * the same.
  */
 const pgospContext *
 pgosp_context_last(void)

@@ -2,11 +2,11 @@
  *
  * statement_text.c
  *	  The text of a statement: its part of the query string, the context in its
- *	  comments, what is recorded of it, its form in UTF-8.
+ *	  comments, the text to record, its form in UTF-8.
  *
- * PostgreSQL converts between encodings with functions from the catalog, which
- * take locks and raise errors. So a text that is not UTF-8 is converted by iconv
- * here; what has no equivalent becomes a question mark.
+ * PostgreSQL converts between encodings with functions from the catalog, which take
+ * locks and raise errors. So a text that is not UTF-8 is converted by iconv here;
+ * characters without an equivalent become question marks.
  */
 #include "pgosp.h"
 
@@ -45,13 +45,14 @@ pgosp_text_of_statement(const char *string, int location, int length)
 	const char *end = length > 0 ? begin + length : begin + strlen(begin);
 	osp_str text = trim(begin, end);
 
-	/* The semicolon is no part of it, whether the parser has seen it or not. */
+	/* The semicolon does not belong to the text, whether the parser has seen it or
+	 * not. */
 	while (text.len > 0 && text.ptr[text.len - 1] == ';')
 		text = trim(text.ptr, text.ptr + text.len - 1);
 	return text;
 }
 
-/* Behind the parenthesis that was opened. */
+/* Skips to the end of the parenthesis that was just opened. */
 static void
 skip_parenthesis(osp_sql_lexer *lexer)
 {
@@ -71,7 +72,7 @@ pgosp_text_behind_prepare(osp_str text)
 
 	osp_sql_lexer_init(&lexer, text, OSP_SQL_POSTGRES_ANY);
 	if (!osp_sql_next_word(&lexer, &token) || !osp_sql_is(&token, "prepare") ||
-		!osp_sql_next_word(&lexer, &token) || /* its name */
+		!osp_sql_next_word(&lexer, &token) || /* the name */
 		!osp_sql_next_word(&lexer, &token))
 		return text;
 	if (token.kind == OSP_SQL_OTHER && token.text.ptr[0] == '(')
@@ -86,7 +87,7 @@ pgosp_text_behind_prepare(osp_str text)
 					 text.len - (size_t) (token.text.ptr - text.ptr));
 }
 
-/* How the text that the client sent is read. */
+/* The dialect in which the text of the client is read. */
 static osp_sql_dialect
 dialect(void)
 {
@@ -95,16 +96,16 @@ dialect(void)
 }
 
 /*
- * What the comments round a whole string of several statements say. It is read for
- * the first of them and kept for the others, for reading it for each would take time
- * that grows with the square of their number.
+ * The contexts in the comments at the ends of a string with several statements. They
+ * are read for the first statement and kept for the others: to read them for each would
+ * take time that grows with the square of the number of statements.
  */
 static struct
 {
 	const char *string;
 	TimestampTz sent;
-	int location;      /* of the last statement that asked */
-	const char *begin; /* where its text, with the comments before it, begins */
+	int location;      /* of the last statement that asked for them */
+	const char *begin; /* start of its text, with the comments before it */
 	bool read;
 	osp_verdict found;
 	char space[OSP_COMMENT_SPACE];
@@ -113,7 +114,8 @@ static struct
 	osp__loose_traceparent traceparent;
 } whole;
 
-/* A string is the same while its message is and its statements come in order. */
+/* Notes which string is read. It is the same as before if the message is the same and
+ * its statements come in order. */
 static void
 whole_is(const char *string, int location)
 {
@@ -184,8 +186,8 @@ pgosp_text_is_secret(osp_str text)
 }
 
 /*
- * A text may be older than the present setting of standard_conforming_strings, so
- * a string that could end in two places ends nowhere.
+ * The text may be older than the present setting of standard_conforming_strings, so a
+ * string literal that could end in two places is treated as not ending at all.
  */
 void
 pgosp_text_record(osp_str text, bool broken, bool masked, bool built,
@@ -206,7 +208,7 @@ pgosp_text_record(osp_str text, bool broken, bool masked, bool built,
 	recorded->text = pgosp_text_utf8(recorded->text, pgosp_text_limit());
 }
 
-/* No character becomes longer than this by the conversion to UTF-8. */
+/* Converted to UTF-8, a character grows at most by this factor. */
 #define UTF8_GROWTH 4
 
 static osp_sql_message_rules
@@ -238,7 +240,8 @@ pgosp_text_detail(const char *detail, const char *sqlstate,
 	osp_sql_message_rules rules = message_rules(masked);
 	osp_str text = osp_str_of(detail);
 
-	/* What is cut off by the conversion could not be judged. */
+	/* The conversion would cut the text, and the rules cannot judge what was cut
+	 * off. */
 	if (text.len > PGOSP_ERROR_MAX / UTF8_GROWTH)
 		return OSP_STR("");
 	return osp_sql_detail(pgosp_text_utf8(text, PGOSP_ERROR_MAX),
@@ -281,7 +284,7 @@ convert(iconv_t handle, osp_str text, char *out, size_t size)
 	{
 		if (errno == E2BIG || room == 0)
 			break;
-		/* EILSEQ, or EINVAL at the end of a text that was cut. */
+		/* EILSEQ, or EINVAL at the end of a text that was cut: skip one byte. */
 		*to++ = '?';
 		room--;
 		from++;
@@ -290,7 +293,8 @@ convert(iconv_t handle, osp_str text, char *out, size_t size)
 	return (size_t) (to - out);
 }
 
-/* A buffer that grows to what was asked for; NULL if there is no memory. */
+/* A buffer that grows to the largest size that was asked for; NULL: there is no
+ * memory. */
 static char *
 conversion_space(size_t size)
 {
@@ -320,7 +324,7 @@ pgosp_text_utf8(osp_str text, size_t max)
 		converter() == (iconv_t) -1)
 		return osp_str_n(text.ptr, osp_utf8_prefix(text, max));
 
-	/* No encoding of PostgreSQL's takes more than four bytes for one. */
+	/* In no encoding of PostgreSQL does one byte become more than four in UTF-8. */
 	size = Min(max, text.len * 4);
 	space = conversion_space(size + 1);
 	if (space == NULL)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * text_values.c
- *	  Whether values of parameters may be in a message or in the text of a nested
- *	  statement.
+ *	  Finds out whether values of parameters may be in a message or in the text of a
+ *	  nested statement.
  *
- * A function may build a statement of its arguments: EXECUTE in PL/pgSQL does, and
- * query_to_xml($1) runs the value itself. A text of which this is known not to be so
- * is the client's own, or is a part of a function's source. PL/pgSQL saves the plans
- * of the statements in a source and runs a built one by a plan that is used once.
- * The plans of a function in SQL lie in memory of its own, or are saved.
+ * A function may build a statement from its arguments: EXECUTE in PL/pgSQL does, and
+ * query_to_xml($1) runs the value itself. Only the client's own text, or a part of a
+ * function's source, is known not to be built so. PL/pgSQL saves the plans of the
+ * statements in a source, but runs a built statement with a plan that is used once. The
+ * plans of a function in SQL are in memory of the function, or are saved.
  */
 #include "pgosp.h"
 
@@ -17,7 +17,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 
-/* Is there a $ with a digit behind it? */
+/* Does the text have a $ followed by a digit? */
 static bool
 has_parameter(const char *text)
 {
@@ -29,16 +29,16 @@ has_parameter(const char *text)
 	return false;
 }
 
-/* FETCH runs the query of a cursor in its portal, which is gone when FETCH itself
- * reports an error. */
+/* Does the running portal have parameters? FETCH runs the query of a cursor in the
+ * cursor's portal, which is gone when FETCH itself reports an error. */
 static bool
 portal_has_values(void)
 {
 	return ActivePortal != NULL && ActivePortal->portalParams != NULL;
 }
 
-/* There is no text of the client's while a transaction ends that was begun by the
- * extended protocol. */
+/* May the client's text use values of parameters? While a transaction ends that the
+ * extended protocol began, there is no text of the client. */
 static bool
 text_has_values(osp_str text)
 {
@@ -56,7 +56,7 @@ pgosp_text_client_has_values(void)
 		   osp_sql_reads_rows(text, OSP_SQL_POSTGRES_ANY);
 }
 
-/* Does the plan's memory show that its text is in a function's source? */
+/* Does the memory of the plan show that its text is in the source of a function? */
 static bool
 is_of_source(const PlannedStmt *plan)
 {
