@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * plan_cache.c
- *	  The starts of statements that are run again and again.
+ *	  Templates for the starts of statements that have cached plans.
  *
- * A statement that the client has prepared is run by a generic plan after a
- * while, and that plan is the same object every time. The start of such a
- * statement is made once, and found by the plan's address; the end of the plan's
- * memory makes us forget it, before another plan can lie there. No known plan
- * gives way to another; where both places of one are taken it is not known, and
- * its statements take the long way.
+ * After some executions, a prepared statement is run with a generic plan, which is the
+ * same object every time. The start of such a statement is made once, in an entry that
+ * is found by the plan's address. A callback removes the entry when the plan's memory
+ * is freed, before another plan can have the same address. No entry replaces another:
+ * if both places of a plan in the table are taken, it gets no entry, and its statements
+ * take the long path.
  */
 #include "pgosp_known.h"
 
@@ -19,14 +19,16 @@
 
 #define PLACE_BITS 10
 
-/* They lie side by side. The first is never used. */
+/* The entries, next to each other in memory. The first one is never used. */
 static pgospKnown plans[1 + PGOSP_KNOWN_MAX]
 	__attribute__((aligned(PG_CACHE_LINE_SIZE)));
 
-/* The number of each, in a place by its plan's address or in the one beside. */
+/* The hash table: numbers of entries, each in the place of its plan's address or in the
+ * neighbour of that place. */
 static uint16 places[1 << PLACE_BITS];
 
-/* Those that were known, to be used first; and how many ever were. */
+/* Numbers of entries that were freed, to be used first, and the number of all entries
+ * that were ever used. */
 static uint16 free_ones[PGOSP_KNOWN_MAX];
 static int free_count = 0;
 static int used_count = 0;
@@ -41,13 +43,14 @@ pgosp_cached_plan_of(const PlannedStmt *plan)
 																	  : NULL;
 }
 
-/* The memory of the portal's plan, if it is one that is used again. */
+/* The memory of the running portal's cached plan, if the plan is used again; else
+ * NULL. */
 static MemoryContext
 memory_of(const PlannedStmt *plan)
 {
 	const CachedPlan *cached = pgosp_cached_plan_of(plan);
 
-	/* A custom plan has no other owner than the portal. */
+	/* A custom plan is owned by the portal alone, so its count is one. */
 	return cached != NULL && cached->is_saved && !cached->is_oneshot &&
 				   cached->refcount > 1
 			   ? cached->context
@@ -82,7 +85,7 @@ pgosp_known_plan(const PlannedStmt *plan)
 	return known;
 }
 
-/* A place for this plan, which is not known yet; NULL: others have both. */
+/* A free place for a plan without an entry; NULL: both places are taken. */
 static uint16 *
 free_place(const PlannedStmt *plan)
 {
@@ -128,7 +131,7 @@ forget(void *arg)
 	free_ones[free_count++] = number;
 }
 
-/* What is known of this plan, which may be new to us; NULL: no place for it. */
+/* Finds or makes the entry of a plan; NULL: there is no place, or no memory. */
 static pgospKnown *
 known_of(const PlannedStmt *plan, MemoryContext memory)
 {
@@ -165,7 +168,8 @@ pgosp_known_learn(const PlannedStmt *plan, osp_str attributes, bool masked)
 		&known->start, OSP_RECORD_START, OSP_STR("pg"), attributes);
 }
 
-/* The place of the node with this number; NULL: too many, or no memory. */
+/* Finds or makes the place of the node with this number; NULL: the number is too high,
+ * or there is no memory. */
 static pgospKnownNode *
 node_of(pgospKnown *known, int id)
 {

@@ -3,12 +3,12 @@
  * session_templates.c
  *	  Templates of a session's records.
  *
- * All lie in memory of their own, side by side: in a large server, to find out
- * where a page is costs more than to read from it.
+ * All templates are next to each other in memory of their own: in a large
+ * server, translating the address of a page costs more than reading from it.
  */
 #include "pgosp_known.h"
 
-/* A longer one does not gain from it, and takes memory. */
+/* A longer record gains nothing from a template, which only takes memory. */
 #define RECORD_MAX 4096
 
 void

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * staging.c
- *	  osprofiler.min_duration: records of a statement that may turn out to be
- *	  too quick to be told of.
+ *	  osprofiler.min_duration: keeps the records of a statement back while it
+ *	  may turn out too quick to be recorded.
  *
- * The time in which the server worked on the statement counts, not that in which the
- * client let it wait. As long as a top-level statement is quicker, its records, and those
- * of all that hangs under it, wait in a buffer of the backend. The first record
- * that comes later, at the latest that of its own stop, has them all put into
- * the ring; if it ends before that they are thrown away, unless it failed. So
- * nothing is known of a backend that is killed in a statement that was quick so
- * far, and a ring never holds a stop without its start.
+ * Only the time in which the server worked on the statement counts, not that in which
+ * the statement waited for the client. While a top-level statement has taken less than
+ * the setting, its records, and those of everything under it, wait in a buffer of the
+ * backend. The first record after that time, at the latest the statement's own stop,
+ * moves all of them into the ring; if the statement ends before, they are thrown away,
+ * unless it failed. So if a backend is killed in a statement that was quick so far,
+ * nothing of the statement is recorded, and a ring never holds a stop without its
+ * start.
  *
- * Two thirds of the buffer are for starts: a point that finds no room there is
- * left out, as one beyond osprofiler.max_points. For a stop there is room nearly
- * always; if not, the statement is told of, quick or not.
+ * Two thirds of the buffer are for starts: a point for which they have no room is left
+ * out, like a point beyond osprofiler.max_points. There is nearly always room for a
+ * stop; if not, the statement is recorded, quick or not.
  *
- * The start of a statement by a known plan is not even made before another record
- * of it waits: most of them end without one, and cost next to nothing.
+ * The start of a statement with a template is not even written before there is another
+ * record of it: most statements end without one, and cost next to nothing.
  *
- * Several top-level statements may be open at a time, for a client can leave
- * portals half run. Each record says whose it is.
+ * Several top-level statements may be open at a time, because a client can
+ * leave portals half run. Each record in the buffer says to which statement it
+ * belongs.
  */
 #include "pgosp_known.h"
 
@@ -29,15 +31,16 @@
 typedef struct pgospStaged
 {
 	const pgospPoint *top;
-	uint64 size; /* of the record that follows */
+	uint64 size; /* of the record behind this */
 } pgospStaged;
 
 static char *buffer = NULL;
 static size_t capacity = 0;
 static size_t used = 0;
 
-/* A statement at the top whose start has still to be written, and by what. There is
- * never more than one, for such a statement begins while nothing else is open. */
+/* A top-level statement whose start is still to be written, and the template for it.
+ * There is at most one, because such a statement begins only while nothing else is
+ * open. */
 static pgosp_hot_data pgospPoint *unwritten = NULL;
 static pgosp_hot_data const osp_template *unwritten_start = NULL;
 
@@ -47,14 +50,14 @@ entry_at(size_t offset)
 	return (pgospStaged *) (void *) (buffer + offset);
 }
 
-/* False: there is no memory for it. */
+/* Is there a buffer? False: there is no memory for it. */
 static inline bool
 has_buffer(void)
 {
 	if (likely(buffer != NULL))
 		return true;
 
-	/* The longest text takes an eighth of the ring. */
+	/* The longest text takes an eighth of the ring's size. */
 	capacity = (size_t) pgosp_ring_size_kb * 1024 / 2;
 	buffer = MemoryContextAllocExtended(
 		TopMemoryContext, capacity, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
@@ -78,7 +81,8 @@ pgosp_stage_begin_unwritten(pgospPoint *top, const osp_template *start)
 	return true;
 }
 
-/* Takes the records of top out of the buffer; each one goes to put, if any. */
+/* Removes the records of top from the buffer, and passes each one to put, if that is
+ * not NULL. */
 static void
 take_out(const pgospPoint *top, void (*put)(const void *record, size_t size))
 {
@@ -153,7 +157,7 @@ size_of(const pgospPoint *top)
 	return sum;
 }
 
-/* All records of top are lost. */
+/* Counts all records of top as lost. */
 static void
 count_lost(osp_ring *ring, const pgospPoint *top)
 {
@@ -179,7 +183,7 @@ count_lost(osp_ring *ring, const pgospPoint *top)
 	osp_ring_count_loss(ring, &top->base_id, records);
 }
 
-/* Room in the buffer, up to a limit; NULL: there is none. */
+/* Reserves room in the buffer below a limit; NULL: there is none. */
 static inline void *
 reserve(size_t size, size_t limit)
 {
@@ -188,7 +192,8 @@ reserve(size_t size, size_t limit)
 			   : NULL;
 }
 
-/* False: the buffer has no room for it. */
+/* Writes the start that is still to be written into the buffer; false: there is no
+ * room. */
 static bool
 stage_start(void)
 {

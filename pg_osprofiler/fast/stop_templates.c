@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * stop_templates.c
- *	  The stops of nearly all statements.
+ *	  Writes the stops of nearly all statements, by templates.
  *
- * Nearly all end well, and tell which command it was, how many rows there were if
- * it is one that has rows, how many blocks were hit, and what was written to the
- * WAL. Each command has a template for each combination of these, and one that ends
- * behind the command, for whatever else has been used. All other stops are written
- * by pgosp_put_statement_stop.
+ * Nearly all statements end well, and their stops have the command, the number of rows
+ * if the command has any, the number of blocks that were hit, and what was written to
+ * the WAL. Each command has a template for each combination of these (a form), and one
+ * that ends after the command, behind which the use of other blocks is encoded. All
+ * other stops are written by pgosp_put_statement_stop.
  */
 #include "pgosp_known.h"
 
-/* Buffers and WAL, when there is more than what the forms have. */
+/* The most bytes of buffers and WAL behind a template that ends after the command. */
 #define MORE_SIZE 1024
 
-/* What it tells beside the command. */
+/* Forms of stops: what a template has besides the command. */
 enum
 {
 	STOP_HITS = 1,
 	STOP_WAL = 2,
-	STOP_MORE = 4, /* put as usual, behind the template */
+	STOP_MORE = 4, /* no values: they are encoded behind the template */
 	STOP_ROWS = 8
 };
 
-/* Its values. */
+/* The values that vary in a stop. */
 enum
 {
 	ROWS,
@@ -32,7 +32,7 @@ enum
 	WAL_BYTES
 };
 
-/* By the address of the command's name. */
+/* Identifies a stop by its form and by the address of the command's name. */
 typedef struct StopKey
 {
 	const char *command;
@@ -40,8 +40,9 @@ typedef struct StopKey
 } StopKey;
 
 /*
- * Made when they are first wanted, one after another: those of a session's few
- * statements lie side by side. The first is none.
+ * The templates for stops. They are made when they are first needed, one after
+ * another, so that those of a session's few statements are next to each other.
+ * The first element is not used.
  */
 pgospStop pgosp_stops[1 + PGOSP_STOPS_MAX]
 	__attribute__((aligned(PG_CACHE_LINE_SIZE)));
@@ -111,7 +112,8 @@ is_key_of(const StopKey *key, const char *command, int form)
 	return key->command == command && key->form == form;
 }
 
-/* The number of the stop of this command and form; 0: there is no place left. */
+/* The number of the stop with this command and form; 0: there is none, and no place
+ * left for it. */
 static pg_noinline uint32
 find_stop(const char *command, int form)
 {
@@ -136,7 +138,7 @@ find_stop(const char *command, int form)
 			   : 0;
 }
 
-/* Nearly always it is the one that the plan's last statement had. */
+/* Finds a stop. It is nearly always the one that the plan's last statement had. */
 static inline const pgospStop *
 stop_of(pgospKnown *known, const char *command, int form)
 {
@@ -185,7 +187,8 @@ set_values(char *record, const pgospStop *stop, const pgospUsage *usage,
 	}
 }
 
-/* By the template, and then as usual. */
+/* Writes a stop of which the template is only the beginning: buffers and WAL are
+ * encoded behind it. */
 static pg_noinline void
 put_more(const pgospStop *stop, osp_producer *producer,
 		 const pgospStatementPoint *statement, int form, int64 now_ns,
@@ -212,7 +215,8 @@ put_more(const pgospStop *stop, osp_producer *producer,
 	osp_point_commit(producer, &w);
 }
 
-/* Does it end alone, with nothing to be told but what it has used? */
+/* Is the statement the only open point, and has it nothing to report but its command
+ * and what it used? */
 static inline bool
 is_plain(const pgospStatementPoint *statement)
 {
@@ -222,7 +226,7 @@ is_plain(const pgospStatementPoint *statement)
 		   pgosp_waits_are_none(&statement->usage.waits) && pgosp_ring != NULL;
 }
 
-/* The record of the stop by its template. */
+/* Writes a stop that consists of its template and the values in it. */
 static inline void
 put(const pgospStop *stop, osp_producer *producer,
 	const pgospStatementPoint *statement, int form, int64 now_ns,
@@ -240,7 +244,7 @@ put(const pgospStop *stop, osp_producer *producer,
 	pgosp_template_commit(&stop->template.of, producer);
 }
 
-/* Drops a statement that was quick. False: it was not. */
+/* Throws the records of a quick statement away. False: it was not quick. */
 static bool
 drop(pgospStatementPoint *statement, int64 now_ns)
 {
