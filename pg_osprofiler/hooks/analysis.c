@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * analysis.c
- *	  The hook behind parse analysis: looks whether a text may have a context, and
+ *	  The hook after parse analysis: checks whether a text may have a context, and
  *	  whether the analysis was slow (parsing.c).
  */
 #include "pgosp.h"

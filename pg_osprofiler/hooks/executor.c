@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * executor.c
- *	  Optimizable statements, by the hooks of the executor.
+ *	  Traces optimizable statements, by the hooks of the executor.
  *
- * What we keep of a statement (execution.c) lives exactly as long as its EState: a
- * callback of the EState's memory context gives it back. If the point is still open
- * then, the callback closes it, so that what runs in standard_ExecutorEnd is still
- * inside, and a statement that an error or the end of a transaction throws away has
- * a stop as well.
+ * The execution that we keep of a statement (execution.c) lives exactly as long as its
+ * EState: a callback of the EState's memory context frees it. If the point is still
+ * open then, the callback closes it. So standard_ExecutorEnd is still inside the point,
+ * and a statement that an error or the end of a transaction throws away has a stop,
+ * too.
  *
- * The plan of a portal stays when a message of the client has been answered, until
- * the portal is dropped: by the next Bind, a Close, or the end of the transaction.
- * What passes until then is the client's time. So a statement of the client that
- * ran to its end in such a portal stops there, and one that has more rows to give
- * is paused until it is run again (pgosp_point_pause). Portals of the simple
- * protocol, which are not visible, are dropped at once.
+ * When a message of the client has been answered, the plan of a portal stays until the
+ * portal is dropped: by the next Bind, a Close, or the end of the transaction. The time
+ * until then is the client's. So a statement of the client that ran to its end in such
+ * a portal stops at this end, and one that has more rows is paused until it is run
+ * again (pgosp_point_pause). Portals of the simple protocol, which are not visible, are
+ * dropped at once.
  *
- * A statement may run in slices. When the statement in which it was opened ends
- * first (DECLARE CURSOR, a function that returns a cursor) its point closes with
- * that, and the next slice opens a new one, under what runs then: a FETCH.
+ * A statement may run in slices. If the statement in which it was opened ends first
+ * (DECLARE CURSOR, a function that returns a cursor), its point closes with that
+ * statement. The next slice opens a new point, under the statement that runs then, such
+ * as a FETCH.
  */
 #include "pgosp_execution.h"
 #include "pgosp_known.h"
@@ -32,7 +33,7 @@ static pgosp_hot_data ExecutorRun_hook_type prev_ExecutorRun;
 static pgosp_hot_data ExecutorFinish_hook_type prev_ExecutorFinish;
 static pgosp_hot_data ExecutorEnd_hook_type prev_ExecutorEnd;
 
-/* The nodes of a slow statement are reported, too. */
+/* Makes sure that the nodes of a slow statement are reported, too. */
 static void
 keep_nodes_if_slow(pgospExecution *execution)
 {
@@ -46,7 +47,7 @@ keep_nodes_if_slow(pgospExecution *execution)
 	execution->nodes = pgosp_nodes_begin_late(execution->nodes, top, point);
 }
 
-/* Reports what the nodes of the plan did so far. over: they will do no more. */
+/* Reports what the nodes of the plan did so far. over: the nodes will do no more. */
 static void
 report_nodes(pgospExecution *execution, bool over)
 {
@@ -57,7 +58,7 @@ report_nodes(pgospExecution *execution, bool over)
 			pgosp_nodes_tell(execution->nodes, execution->failed, over);
 }
 
-/* Leaves out what others have used since the statement was paused. */
+/* Leaves out what other statements have used since this one was paused. */
 static void
 resume_usage(pgospExecution *execution)
 {
@@ -129,7 +130,7 @@ close_point(pgospExecution *execution)
 					  execution->ended ? NULL : &interrupted);
 }
 
-/* The EState goes, and with it what we keep of the statement. */
+/* Called when the EState is freed: frees what we keep of the statement. */
 static pgosp_hot void
 forget_execution(void *arg)
 {
@@ -158,7 +159,7 @@ remember(pgospExecution *execution, const QueryDesc *queryDesc)
 		dlist_push_tail(&pgosp_executions, &execution->node);
 }
 
-/* plan: how it was planned, if that is to be told here. */
+/* plan: how the statement was planned, if that is to be reported here. */
 static void
 open_execution(pgospExecution *execution, const QueryDesc *queryDesc,
 			   const pgospParent *parent, const pgospStatementFacts *facts,
@@ -196,21 +197,21 @@ catch_error(pgospExecution *execution)
 
 /* ---- pauses ---- */
 
-/* Is it a portal that stays when the message is answered? */
+/* Is it a portal that stays after the message was answered? */
 static inline bool
 is_kept_portal(void)
 {
 	return ActivePortal != NULL && ActivePortal->visible;
 }
 
-/* Does the plan stay with such a portal when it has run? */
+/* Does the plan stay with the running portal after it has run? */
 static inline bool
 is_kept(const QueryDesc *queryDesc)
 {
 	return is_kept_portal() && ActivePortal->queryDesc == queryDesc;
 }
 
-/* There will be more slices. */
+/* Pauses a statement that will have more slices. */
 static void
 pause_execution(pgospExecution *execution)
 {
@@ -231,7 +232,7 @@ resume_execution(pgospExecution *execution)
 		resume_usage(execution);
 }
 
-/* The last occasion to look at the plan. */
+/* Reads the last facts from the plan before it is freed. */
 static pg_noinline void
 look_at_end(pgospExecution *execution, const EState *estate)
 {
@@ -245,7 +246,7 @@ look_at_end(pgospExecution *execution, const EState *estate)
 		execution->statement.plain = false;
 }
 
-/* The same, if there are nodes to report, or anything was compiled. */
+/* Calls look_at_end if there are nodes to report, or something was compiled. */
 static inline void
 maybe_look_at_end(pgospExecution *execution, const EState *estate)
 {
@@ -254,7 +255,8 @@ maybe_look_at_end(pgospExecution *execution, const EState *estate)
 		look_at_end(execution, estate);
 }
 
-/* The client's statement has run to its end; its portal stays. */
+/* Ends the point of a client's statement that has run to its end, while its portal
+ * stays. */
 static inline void
 stop_execution(pgospExecution *execution, const EState *estate)
 {
@@ -265,7 +267,7 @@ stop_execution(pgospExecution *execution, const EState *estate)
 
 /* ---- start ---- */
 
-/* The statement has started: what is in it that we follow? */
+/* The statement has started: prepares to follow its triggers and plan nodes. */
 static inline void
 look_at_plan(pgospExecution *execution, QueryDesc *queryDesc)
 {
@@ -305,12 +307,13 @@ start_traced(QueryDesc *queryDesc, int eflags, pgospExecution *execution)
 	if (counted)
 		execution->counted = queryDesc->planstate;
 
-	/* A Bind starts it, and an Execute, which may come later, runs it. */
+	/* Bind starts the statement, and Execute, which may come later, runs it. */
 	if (execution->outer == NULL && is_kept_portal())
 		pgosp_point_pause(&execution->statement.point);
 }
 
-/* A parallel worker's part of a statement: pg.worker stands for it. */
+/* Starts a parallel worker's part of a statement, for which the point pg.worker is
+ * opened. */
 static void
 start_worker(QueryDesc *queryDesc, int eflags)
 {
@@ -327,8 +330,8 @@ start_worker(QueryDesc *queryDesc, int eflags)
 	prev_ExecutorStart(queryDesc, eflags);
 }
 
-/* Opens the point of a statement that was traced before. False: it is none, or is
- * not traced. */
+/* Opens the point of a statement whose plan has an entry in the plan cache. False: it
+ * has none, or the statement needs the long path. */
 static inline bool
 open_known(const QueryDesc *queryDesc, int eflags)
 {
@@ -408,9 +411,9 @@ pgosp_ExecutorStart(QueryDesc *queryDesc, int eflags)
 /* ---- run, finish, end ---- */
 
 /*
- * A cursor that was suspended, or was opened before there was anything to trace,
- * gets its point when it runs. NULL if it is not traced. execution: NULL if we know
- * nothing of the statement.
+ * Opens a point for a cursor that was suspended, or was opened before anything was
+ * traced, when it runs. NULL: it is not traced. execution: NULL if we know nothing of
+ * the statement.
  */
 static pg_noinline pgospExecution *
 open_to_run(pgospExecution *execution, const QueryDesc *queryDesc)
@@ -435,7 +438,8 @@ open_to_run(pgospExecution *execution, const QueryDesc *queryDesc)
 	return execution;
 }
 
-/* The execution of a statement that is about to run, with its point open. */
+/* The execution of a statement that is about to run, with its point open; NULL: it is
+ * not traced. */
 static inline pgospExecution *
 execution_to_run(const QueryDesc *queryDesc, ScanDirection direction)
 {
@@ -447,7 +451,7 @@ execution_to_run(const QueryDesc *queryDesc, ScanDirection direction)
 		return execution;
 	}
 
-	/* There are no more rows: the client has asked once more. */
+	/* The client has asked again after the last row. */
 	if (ScanDirectionIsNoMovement(direction) ||
 		(execution != NULL && execution->failed))
 		return NULL;
@@ -473,8 +477,8 @@ end_run(pgospExecution *execution)
 }
 
 /*
- * Functions that call themselves have this on the stack at each level. So all that
- * is needed afterwards is in the execution, and not on the stack.
+ * Recursive functions have this function on the stack at each level. So everything that
+ * is needed afterwards is kept in the execution, not on the stack.
  */
 static pgosp_hot pg_noinline void
 run_traced(pgospExecution *execution)
@@ -517,7 +521,7 @@ pgosp_ExecutorRun(PGOSP_RUN_ARGS)
 		run_maybe_traced(PGOSP_RUN_PASS);
 }
 
-/* Nothing is left to run: no trigger, no part of the plan. */
+/* Is there nothing left to run: no trigger, no part of the plan? */
 static bool
 finishes_at_once(const EState *estate)
 {
@@ -548,7 +552,7 @@ finish_maybe_traced(QueryDesc *queryDesc)
 {
 	pgospExecution *execution = pgosp_execution_of(queryDesc->estate);
 
-	/* What is paused has done all of its work. */
+	/* A paused statement has done all of its work. */
 	if (execution == NULL || !execution->statement.point.open ||
 		execution->statement.point.idle_ns != 0)
 		prev_ExecutorFinish(queryDesc);
@@ -565,7 +569,7 @@ pgosp_ExecutorFinish(QueryDesc *queryDesc)
 		finish_maybe_traced(queryDesc);
 }
 
-/* The rest, which closes the point, comes with the end of the EState's memory. */
+/* The end of the EState's memory does the rest: it closes the point. */
 static pgosp_hot void
 pgosp_ExecutorEnd(QueryDesc *queryDesc)
 {

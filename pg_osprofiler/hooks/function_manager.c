@@ -3,17 +3,17 @@
  * function_manager.c
  *	  The hook of the function manager: calls of functions and triggers.
  *
- * The hook is told that a function begins and ends, but not what it is called
- * with, and so not for which trigger. Therefore, when one begins, we put a
- * function of our own in its place for this one time. It is called with what
- * the function is called with, opens the point and goes on to the function.
+ * The hook is called when a function begins and ends, but does not get its
+ * arguments, and so not its trigger. So when a function begins, we put a
+ * function of our own in its place for this one call. Ours gets the arguments,
+ * opens the point and calls the original function.
  *
- * The function manager asks whether the hook is wanted when somebody looks a
- * function up, which may be long before it is called. While nothing is traced, or
- * as many calls are open as are followed, the answer is no: then a call costs
- * nothing. A function that is kept looked up from then (in an expression of
- * PL/pgSQL that was already computed in this transaction) is not seen. For functions in SQL the answer is always no, for
- * yes would keep the planner from putting them into the query.
+ * The function manager asks whether the hook is wanted when a function is looked up,
+ * which may be long before it is called. While nothing is traced, or the most calls are
+ * open, the answer is no, and then a call costs nothing. A function that was looked up
+ * during that time and is kept (in an expression of PL/pgSQL that was already computed
+ * in this transaction) is not seen later. For functions in SQL the answer is always no,
+ * because yes would keep the planner from inlining them into the query.
  */
 #include "pgosp.h"
 
@@ -27,8 +27,8 @@
 #include "utils/syscache.h"
 
 /*
- * The functions in whose place ours will be called: one, unless another
- * extension's hook calls functions in between.
+ * The functions that ours has replaced: only one, unless another extension's
+ * hook calls functions in between.
  */
 #define PENDING_MAX 8
 static struct
@@ -41,7 +41,7 @@ static int pendings = 0;
 static needs_fmgr_hook_type prev_needs_fmgr_hook;
 static fmgr_hook_type prev_fmgr_hook;
 
-/* Which kind of point is a call of this function? 0: none. */
+/* The kind of operation that a call of this function is; 0: none. */
 static int
 kind_of(Oid oid)
 {
@@ -90,7 +90,8 @@ replace(FmgrInfo *flinfo)
 	flinfo->fn_addr = begin_and_call;
 }
 
-/* Puts the function back; what came later and was not called is forgotten. */
+/* Puts the original function back, and forgets functions that were replaced later but
+ * not called. */
 static void
 put_back(FmgrInfo *flinfo)
 {
@@ -105,7 +106,7 @@ put_back(FmgrInfo *flinfo)
 		}
 }
 
-/* Called in the place of the function, once. */
+/* Called once instead of the replaced function. */
 static Datum
 begin_and_call(PG_FUNCTION_ARGS)
 {
@@ -135,7 +136,7 @@ function_ends(FmgrInfo *flinfo, bool failed)
 	const pgospPoint *point;
 	pgospError error;
 
-	/* Something came between, and it was not called. */
+	/* The function was replaced but not called, because something came between. */
 	if (unlikely(flinfo->fn_addr == begin_and_call))
 		put_back(flinfo);
 	point = pgosp_call_of(flinfo);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * log_hook.c
- *	  The hook of the log: errors that reach no other hook.
+ *	  The hook of the log: records errors that reach no other hook.
  *
  * PostgreSQL calls it only for what goes to the log, so a client's statement that
  * fails in analysis is recorded only with log_min_messages at error or below, which
@@ -14,9 +14,10 @@
 static emit_log_hook_type prev_emit_log_hook;
 
 /*
- * A deferred unique or exclusion constraint is checked before anything tells us of the
- * commit, and runs no statement. Where no portal is active, and no statement of ours has
- * failed so, that a row violates a constraint of a table can only come of it.
+ * Is it the error of a deferred constraint? A deferred unique or exclusion constraint
+ * is checked before any hook knows of the commit, and runs no statement. If no portal
+ * is active, and no statement of ours has failed with this error, only such a check can
+ * have found that a row violates a constraint.
  */
 static bool
 is_of_deferred_constraint(const ErrorData *edata)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * osprofiler.c
- *	  Where PostgreSQL enters the extension, and what happens when a session that
- *	  has traced something ends.
+ *	  The entry point of the extension, and the end of a session that has traced
+ *	  something.
  *
  * The module may be loaded with the server, with a session, or by LOAD. It
  * needs no shared memory, so it works the same in all three.
@@ -18,7 +18,7 @@ PG_MODULE_MAGIC;
 
 void _PG_init(void);
 
-/* Whatever is open when the backend ends, ends with it. */
+/* Closes everything that is open when the backend ends. */
 static void
 end_session(int code, Datum arg)
 {
@@ -33,7 +33,7 @@ end_session(int code, Datum arg)
 	pgosp_producer_close();
 }
 
-/* Something is traced in this session for the first time. */
+/* Called when something is traced in this session for the first time. */
 static void
 begin_session(void)
 {
@@ -47,7 +47,8 @@ _PG_init(void)
 	if (IsTransactionState())
 		pgosp_loaded_at = GetCurrentTimestamp();
 
-	/* In the middle of a session, by LOAD: there may be prepared statements already. */
+	/* LOAD may come in the middle of a session, which may have prepared statements
+	 * already. */
 	pgosp_comment_seen = debug_query_string != NULL;
 	pgosp_first_trace_hook = begin_session;
 	pgosp_replaced_init();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * planner.c
- *	  The hook of the planner: which plannings become operations, see planning.c.
+ *	  The hook of the planner: decides which plannings become operations; see
+ *	  planning.c.
  */
 #include "pgosp.h"
 
@@ -10,7 +11,7 @@
 
 static planner_hook_type prev_planner;
 
-/* Plans a statement of the client, and keeps in mind how that went. */
+/* Plans a statement of the client, and keeps the measured planning. */
 static pg_noinline PlannedStmt *
 plan_measured(PGOSP_PLANNER_ARGS)
 {
@@ -40,9 +41,9 @@ plan_measured(PGOSP_PLANNER_ARGS)
 }
 
 /*
- * Plans a statement while another one runs. told: its point, which is open if
- * planning is to be reported. An error is reported by a point of the statement, too,
- * for there will be no other, unless the statement is the client's own (EXPLAIN).
+ * Plans a statement while another one runs. told: the point of the planning, which is
+ * open if plannings are reported. An error also gets a point of the statement, which
+ * will have no other one, unless it is the client's own statement (EXPLAIN).
  */
 static PlannedStmt *
 plan_traced(pgospPlanPoint *told, pgospPlan *plan,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * utility.c
- *	  Utility statements, by the ProcessUtility hook.
+ *	  Traces utility statements, by the ProcessUtility hook.
  *
- * A utility statement runs from call to return. What sets or resets the context
- * itself (SET osprofiler.*, RESET ALL, DISCARD ALL) is no point, nor are the steps
- * into which PostgreSQL divides a statement (the sequence of a serial column, say).
- * The point of a COMMIT stays open until the transaction has ended: see commit.c.
+ * A utility statement runs from call to return. Statements that set or reset the
+ * context itself (SET osprofiler.*, RESET ALL, DISCARD ALL) are no points, nor are the
+ * steps into which PostgreSQL divides a statement (such as the sequence of a serial
+ * column). The point of a COMMIT stays open until the transaction has ended: see
+ * commit.c.
  */
 #include "pgosp_catch.h"
 #include "pgosp_known.h"
@@ -24,20 +25,20 @@ static const pgospPointKind utility_kind = {
 };
 
 /*
- * A statement that runs. Procedures call each other, so these are not on the stack;
- * those that are free are in a list.
+ * A utility statement that runs. Procedures call each other, so to save stack these
+ * structs are elsewhere; free ones are in a list.
  */
 typedef struct pgospCommand
 {
 	pgospStatementPoint statement;
 	pgospCatch catch;
-	struct pgospCommand *next; /* if it is free */
+	struct pgospCommand *next; /* in the list of free ones */
 } pgospCommand;
 
 static pgospCommand first_command;
 static pgospCommand *free_commands = &first_command;
 
-/* NULL: there is no memory. */
+/* Takes or makes a command; NULL: there is no memory. */
 static pgospCommand *
 new_command(void)
 {
@@ -89,9 +90,9 @@ changes_context(const Node *statement)
 }
 
 /*
- * Is it SET application_name by the client, where that may bring a context? Then
- * the context is taken from it. Instruments that use this set the old name again
- * later, so no such statement is an operation.
+ * Is it SET application_name by the client, and may that bring a context? Then the
+ * context is taken from it. Tools that send contexts so set the old name again later,
+ * so no such statement is an operation.
  */
 static bool
 brings_context(const PlannedStmt *pstmt, const pgospStatementFacts *facts)
@@ -153,7 +154,7 @@ commits_prepared(const Node *statement)
 			   TRANS_STMT_COMMIT_PREPARED;
 }
 
-/* It did what it says; a COMMIT of a failed transaction is a ROLLBACK. */
+/* Did the statement do what it says? A COMMIT of a failed transaction is a ROLLBACK. */
 static bool
 will_commit(const QueryCompletion *qc)
 {
@@ -180,7 +181,8 @@ close_utility(pgospStatementPoint *statement)
 		pgosp_point_close(&statement->point, NULL);
 }
 
-/* It went well. stays: leave the point open if the transaction ends after this. */
+/* Ends a statement that succeeded. stays: leave the point open if the transaction ends
+ * after this. */
 static inline void
 end_utility(pgospStatementPoint *statement, pgospPoint *outer, bool stays,
 			const QueryCompletion *qc)
@@ -203,7 +205,8 @@ end_utility(pgospStatementPoint *statement, pgospPoint *outer, bool stays,
 	}
 }
 
-/* Runs it with its point open. statement: in command, or that of the commit. */
+/* Runs a statement whose point is open. statement: the one in command, or that of the
+ * commit. */
 static pgosp_hot pg_noinline void
 run_traced(pgospCommand *command, pgospStatementPoint *statement,
 		   PGOSP_UTILITY_ARGS)
@@ -228,7 +231,7 @@ run_traced(pgospCommand *command, pgospStatementPoint *statement,
 	free_command(command);
 }
 
-/* Opens the point; false if there is to be none. */
+/* Opens the point of a statement; false: it has none. */
 static pgosp_hot pg_noinline bool
 open_utility(pgospStatementPoint *statement, const PlannedStmt *pstmt,
 			 const char *string, ProcessUtilityContext context,
@@ -283,7 +286,7 @@ maybe_traced(PGOSP_UTILITY_ARGS)
 		pgosp_executor_abort_begins();
 	trace(PGOSP_UTILITY_PASS);
 
-	/* Points that a user opened under a context end with it. */
+	/* Points that a user opened under a context end when the context changes. */
 	if (pgosp_current == NULL && pgosp_context_is_stale())
 		pgosp_user_close_all();
 }
