@@ -3,12 +3,13 @@
  * call.c
  *	  Calls of functions and triggers: their operations, and their names.
  *
- * Calls nest, and end in the reverse order, by an error too. A million of them
- * is no rarity, so under one parent the first CALLS_MAX have a point each. Of the
- * others, all calls of one function, or trigger, are one point, which has their
- * name, number and time; beyond KINDS_MAX functions they share one without a name.
- * Only FOLLOWED_MAX calls are open at a time: PostgreSQL puts a frame of its own round
- * each that is followed, which takes a seventh of the stack of a recursive function.
+ * Calls nest and end in the reverse order, also by an error. A million calls are not
+ * rare, so only the first CALLS_MAX under one parent have a point each. The further
+ * calls of a function or trigger share one point, which has their name, number and
+ * time; beyond KINDS_MAX functions, all further calls share a point without a name.
+ * Only FOLLOWED_MAX calls are open at a time, because PostgreSQL puts a frame of its
+ * own around each call that is followed, which takes a seventh of the stack of a
+ * recursive function.
  */
 #include "pgosp.h"
 
@@ -19,10 +20,10 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-#define CALLS_MAX 1000 /* of one parent that have points of their own */
-#define KINDS_MAX 100 /* functions with a point for many calls under a parent */
-#define FOLLOWED_MAX 100 /* calls inside each other */
-#define SPARE_MAX 16
+#define CALLS_MAX    1000 /* under one parent, with points of their own */
+#define KINDS_MAX    100  /* functions with a shared point under a parent */
+#define FOLLOWED_MAX 100  /* calls open inside each other */
+#define SPARE_MAX    16
 
 #define STOP_SIZE 64
 #define MANY_SIZE 128
@@ -40,11 +41,11 @@ typedef struct pgospCalls
 /* A call that has not ended. */
 typedef struct pgospCall
 {
-	pgospPoint point;        /* first; not open if it is one of many */
-	struct pgospCall *outer; /* the call round it */
+	pgospPoint point;        /* must be first; not open if it is one of many */
+	struct pgospCall *outer; /* the call around it */
 	const FmgrInfo *flinfo;
-	int again; /* calls of the same flinfo inside, that we don't follow */
-	pgospPoint *current; /* what ran before */
+	int again; /* calls of the same flinfo inside, which we don't follow */
+	pgospPoint *current; /* the point that ran before */
 	pgospPoint *many;
 	uint64 many_serial;
 	int64 start_ns;
@@ -131,8 +132,9 @@ free_call(pgospCall *call)
 }
 
 /*
- * The point of all further calls of this function under this parent, or of all
- * functions beyond KINDS_MAX. NULL: there is none yet; *oid is for which to make it.
+ * Finds the point of all further calls of this function under this parent, or of all
+ * functions beyond KINDS_MAX. NULL: there is none yet; then *oid is the function for
+ * which to make it.
  */
 static pgospCalls *
 find_many(const pgospParent *parent, osp_str name, Oid *oid)
@@ -156,7 +158,8 @@ find_many(const pgospParent *parent, osp_str name, Oid *oid)
 	return kinds >= KINDS_MAX ? others : NULL;
 }
 
-/* The same; it is made if there is none. NULL: there is no memory. */
+/* Finds or makes the point of all further calls of this function under this parent.
+ * NULL: there is no memory. */
 static pgospCalls *
 calls_of(const pgospParent *parent, osp_str name, Oid oid, pgosp_put_start put,
 		 const void *what, size_t size)
@@ -238,7 +241,7 @@ pgosp_call_begin(const FmgrInfo *flinfo, Oid oid, osp_str name,
 	return true;
 }
 
-/* Adds the time of a call to what it was one of, if that is still open. */
+/* Adds the time of a call to the shared point that counts it, if that is still open. */
 static void
 end_one_of_many(const pgospCall *call)
 {

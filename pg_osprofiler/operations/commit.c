@@ -3,26 +3,27 @@
  * commit.c
  *	  The commit of a transaction that has written something.
  *
- * PostgreSQL commits when the statement is over. That has a COMMIT appear to
- * take no time at all, and an INSERT of its own to be there before it is. So:
+ * PostgreSQL commits after the statement has ended. So a COMMIT would seem to
+ * take no time, and a single INSERT would end before it is committed.
+ * Therefore:
  *
  *	- The point of a COMMIT, or a PREPARE TRANSACTION, stays open until the
  *	  transaction has ended; pg.commit hangs under it.
  *	- The commit of a single statement hangs beside that statement, under the
- *	  same context: we keep the context of the last statement until then. A
- *	  statement as pgosp_busy counts them, so that the hooks look.
+ *	  same context: we keep the context of the last statement until then, and
+ *	  pgosp_busy counts it like a statement, so that the hooks check for it.
  *	- A COMMIT that has no context, of a transaction whose statements had some by
  *	  comments, has no point. The callers of these statements may have ended long
  *	  ago, and nobody says what calls now: so the commit hangs at the top of the
  *	  trace of the last statement.
  *	- A procedure or a block that commits has the commit under it.
  *
- * It begins when the statement COMMIT is done, so what deferred triggers do
- * belongs to it. Without that statement the first we see of a commit is one of
- * two things: a deferred trigger that runs something, which is known by there
- * being no portal any more, or PostgreSQL's own call before the commit.
+ * The commit begins when the statement COMMIT is done, so the work of deferred
+ * triggers belongs to it. Without such a statement, we first see a commit in
+ * one of two ways: a deferred trigger runs something, which is recognized
+ * because no portal is left, or PostgreSQL calls us before the commit.
  *
- * A transaction that has no id has nothing to make durable, and no pg.commit.
+ * A transaction without an id has nothing to make durable, and so no pg.commit.
  */
 #include "pgosp_known.h"
 
@@ -37,7 +38,7 @@
 
 typedef struct pgospCommit
 {
-	pgospPoint point;  /* first */
+	pgospPoint point;  /* must be first */
 	pgospPoint *outer; /* the statement that commits; NULL if it is over */
 	const char *command;
 	TransactionId xid;
@@ -48,13 +49,13 @@ typedef struct pgospCommit
 
 static pgospCommit commit;
 
-/* COMMIT or PREPARE TRANSACTION itself. */
+/* The point of the statement COMMIT or PREPARE TRANSACTION itself. */
 static pgospStatementPoint statement;
 
-/* When the transaction began whose commit is masked. */
+/* The start of the transaction whose commit is masked; 0: there is none. */
 static TimestampTz masked_transaction = 0;
 
-/* The context of the last statement of this transaction that has one. */
+/* The context of the last traced statement in this transaction. */
 static pgosp_hot_data osp_context remembered;
 static pgosp_hot_data bool remembers = false;
 
@@ -116,8 +117,8 @@ static const pgospPointKind commit_kind = {
 };
 
 /*
- * A commit that waits for a standby takes a round trip on the network, so here
- * the look at what it waits for is no matter.
+ * Begins the sampling of waits. A commit that waits for a standby takes a round
+ * trip on the network, so the cost of sampling does not matter here.
  */
 static void
 begin_waits(pgospWaits *waits)
@@ -180,7 +181,7 @@ pgosp_transaction_is_masked(void)
 		   masked_transaction == GetCurrentTransactionStartTimestamp();
 }
 
-/* Is there a commit to be told of? */
+/* Is there a commit that has to be reported? */
 static pgosp_hot bool
 is_wanted(void)
 {
@@ -214,8 +215,8 @@ void
 pgosp_commit_look(void)
 {
 	/*
-	 * Whatever runs for a client outside of a commit runs in a portal, but for
-	 * what the planner computes.
+	 * Outside of a commit, everything that runs for a client runs in a portal,
+	 * except what the planner computes.
 	 */
 	if (remembers && pgosp_current == NULL && ActivePortal == NULL &&
 		!pgosp_planning && MyBackendType == B_BACKEND &&
@@ -271,14 +272,15 @@ end_transaction(const pgospError *error)
 		pgosp_current = NULL;
 	}
 
-	/* A procedure goes on with another transaction. */
+	/* A procedure continues with another transaction. */
 	if (pgosp_current == NULL)
 		forget();
 }
 
 /*
- * An error of a commit in a procedure is thrown on to the statement that called
- * it, and is read there; any other one has been reported by now.
+ * Ends the transaction after an error. An error of a commit in a procedure is
+ * thrown on to the statement that called the procedure, and read there; any
+ * other error has been reported by now.
  */
 static void
 abort_transaction(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * errors.c
- *	  Reads errors: what the stop of a failed operation reports of one.
+ *	  Reads errors: what the stop of a failed operation reports of its error.
  *
  * An error that passes a hook is read there, whether somebody catches it later or
  * not. Errors that end a transaction or the session are kept until their
@@ -12,7 +12,8 @@
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 
-/* Must be free when an error is copied, so that this cannot run out of it. */
+/* This much memory must be free when an error is copied, so that copying cannot run out
+ * of memory. */
 #define RESERVE (1024 * 1024)
 
 /* The last error that was reported while a commit was open. */
@@ -32,9 +33,9 @@ set_error(pgospError *error, int sqlerrcode, osp_str message)
 }
 
 /*
- * May the message show a secret? It does if the text may that has the error, be
- * it the client's or one that a function made. One that was not understood may be
- * anything, if it has quotes and is no single query.
+ * May the message show a secret? It may if the text of the failed statement may hold
+ * one, whether it is the client's or was made by a function. A text that could not be
+ * parsed may hold anything, if it has quotes and is not a single query.
  */
 static bool
 is_masked(const ErrorData *edata)
@@ -53,7 +54,7 @@ is_masked(const ErrorData *edata)
 	return pgosp_text_is_secret(osp_str_of(text));
 }
 
-/* Puts a text into its part of an error's space. */
+/* Moves a text to its part of an error's space. */
 static osp_str
 place_text(osp_str text, char *space, size_t size)
 {
@@ -62,7 +63,7 @@ place_text(osp_str text, char *space, size_t size)
 	return osp_str_n(space, text.len);
 }
 
-/* DETAIL, HINT and CONTEXT, behind the message in space. */
+/* Reads DETAIL, HINT and CONTEXT into space, behind the message. */
 static void
 read_details(pgospError *error, const ErrorData *edata, osp_sql_origin origin,
 			 bool masked, char *space)
@@ -119,7 +120,7 @@ pgosp_error_read(pgospError *error, const ErrorData *edata, char *space)
 	read_details(error, edata, origin, masked, space);
 }
 
-/* Is there memory enough to copy any error? */
+/* Is there enough memory to copy any error? */
 static bool
 have_reserve(MemoryContext memory)
 {

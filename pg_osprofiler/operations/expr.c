@@ -3,13 +3,13 @@
  * expr.c
  *	  Conditions of plan nodes as text.
  *
- * PostgreSQL writes expressions with the help of the catalogs, which takes locks
- * and may raise errors. Here nothing is looked up: names of columns come from the
- * range table, names of operators and functions from the server's table of
- * built-in functions. What is not built in is shown by its number, and what is
- * rare by a word. Constants are values, of parameters too, so they are shown only
- * if parameters are, if texts are recorded in full, and if the statement and what
- * it runs in hold no secret.
+ * PostgreSQL writes expressions with the help of the catalogs, which takes locks and
+ * may raise errors. Here nothing is looked up: names of columns come from the range
+ * table, names of operators and functions from the server's table of built-in
+ * functions. Other functions are shown by their numbers, and rare kinds of expressions
+ * by a word. Constants may be values of parameters, so they are shown only if
+ * parameters are, if texts are recorded in full, and if neither the statement nor a
+ * statement around it may hold a secret.
  */
 #include "pgosp_execution.h"
 
@@ -19,7 +19,8 @@
 #include "pgosp_node.h"
 #include "utils/fmgrtab.h"
 
-/* Nesting of expressions, and of plans that a column is followed through. */
+/* The most nested expressions, and the most plans through which a column is
+ * followed. */
 #define DEPTH_MAX 40
 
 typedef struct pgospText
@@ -60,7 +61,7 @@ put_number(pgospText *text, const char *before, unsigned number)
 	put_n(text, digits + first, sizeof(digits) - first);
 }
 
-/* The name in C of a built-in function, else NULL. */
+/* The name in C of a built-in function; NULL: it is not built in. */
 static const char *
 builtin_name(Oid function)
 {
@@ -81,8 +82,8 @@ ends_with(osp_str name, osp_str end)
 }
 
 /*
- * The operator that a function is for, as far as its name says so. Some names
- * say something else than they seem to.
+ * The operator that a function implements, as far as its name shows. Some names
+ * are misleading, so they are left out.
  */
 static const char *
 operator_of(const char *function)
@@ -93,7 +94,7 @@ operator_of(const char *function)
 										 "network_",
 										 "path_n",
 										 "tinterval",
-										 /* no index has an order of these */
+										 /* no index has the order of these */
 										 "box_",
 										 "circle_",
 										 "lseg_",
@@ -163,7 +164,8 @@ put_function(pgospText *text, const PlanState *node, Oid function,
 	put(text, ")");
 }
 
-/* any: of a comparison with each element of an array, else NULL. */
+/* Puts an operator with its arguments. any: "ANY (" or "ALL (" for a comparison with
+ * the elements of an array, else NULL. */
 static void
 put_operator(pgospText *text, const PlanState *node, Oid function,
 			 const List *args, const char *any)
@@ -187,7 +189,7 @@ put_operator(pgospText *text, const PlanState *node, Oid function,
 	put(text, any != NULL ? "))" : ")");
 }
 
-/* A string of SQL. */
+/* Puts a string literal of SQL. */
 static void
 put_quoted(pgospText *text, osp_str value)
 {
@@ -241,7 +243,8 @@ system_column(int attno)
 	}
 }
 
-/* A column of a relation of the query, with its alias if there are others. */
+/* Puts a column of a relation in the query, with the relation's alias if the query has
+ * several. */
 static void
 put_column(pgospText *text, const PlanState *node, int varno, int attno)
 {
@@ -273,7 +276,7 @@ put_column(pgospText *text, const PlanState *node, int varno, int attno)
 		put(text, system_column(attno));
 }
 
-/* The list of columns that a special column number counts in. */
+/* The list of columns in which a special column number counts. */
 static const List *
 target_list(const PlanState *node, int varno, const PlanState **child)
 {
@@ -360,7 +363,7 @@ put_null_test(pgospText *text, const PlanState *node, const NullTest *test)
 	put(text, test->nulltesttype == IS_NULL ? " IS NULL)" : " IS NOT NULL)");
 }
 
-/* The name of a type that conditions are often converted to. */
+/* The name of a type to which conditions are often converted. */
 static const char *
 type_name(Oid type)
 {
@@ -395,7 +398,7 @@ type_name(Oid type)
 	return "another_type";
 }
 
-/* "(a)::text": an index on a cannot serve a condition on that. */
+/* Puts "(a)::text": an index on a cannot serve a condition on that. */
 static void
 put_cast(pgospText *text, const PlanState *node, const Node *arg, Oid type)
 {
@@ -405,7 +408,8 @@ put_cast(pgospText *text, const PlanState *node, const Node *arg, Oid type)
 	put(text, type_name(type));
 }
 
-/* Is it a call, and no cast? Also trim(BOTH FROM a) and the like are calls. */
+/* Is it a call rather than a cast? Calls in SQL's own syntax, such as trim(BOTH FROM
+ * a), are calls, too. */
 static bool
 is_call(const FuncExpr *call)
 {
@@ -430,7 +434,7 @@ put_call(pgospText *text, const PlanState *node, const FuncExpr *call)
 		put_cast(text, node, linitial(call->args), call->funcresulttype);
 }
 
-/* "SubPlan 1", without what some versions say behind it. */
+/* Puts "SubPlan 1", without what some versions append to it. */
 static void
 put_subplan(pgospText *text, const SubPlan *subplan)
 {
@@ -529,7 +533,8 @@ in_utf8(const pgospText *text, const char *space)
 	return pgosp_text_utf8(bytes, bytes.len);
 }
 
-/* Without nodes it is not known whether the statement may hold a secret. */
+/* Are constants hidden? Without nodes it is not known whether the statement may hold a
+ * secret. */
 static bool
 hides_constants(const PlanState *node)
 {
@@ -554,7 +559,8 @@ pgosp_expr_text(const PlanState *node, const List *list, const char *between,
 	return in_utf8(&text, space);
 }
 
-/* Sorts number columns of their own, groupings those of their input. */
+/* The node whose columns a key counts: sorts count their own columns, groupings those
+ * of their input. */
 static const PlanState *
 owner_of_keys(const PlanState *node)
 {

@@ -20,7 +20,8 @@ static const pgospPointKind failed_kind = {
 	.put_stop = pgosp_put_statement_stop,
 };
 
-/* Opened in the past, for it was not known that it would fail. */
+/* The point is opened in the past, because it was not known before that the statement
+ * would fail. */
 void
 pgosp_error_statement(const pgospStatementFacts *facts,
 					  const pgospParent *parent, int64 start_ns,
@@ -34,8 +35,8 @@ pgosp_error_statement(const pgospStatementFacts *facts,
 }
 
 /*
- * Of several statements in a string, the one that an error names by its position, in
- * characters. Those before it have run.
+ * Finds the statement of a string in which an error is, by the position of the error,
+ * in characters. The statements before it have run.
  */
 static void
 find_failed_statement(pgospStatementFacts *facts, int position)
@@ -85,7 +86,7 @@ report_nested_error(const ErrorData *edata, void *arg)
 	facts.string = edata->internalquery;
 	facts.failed = true;
 
-	/* A syntax error is one of the whole text. */
+	/* A syntax error concerns the whole text. */
 	if (edata->sqlerrcode != ERRCODE_SYNTAX_ERROR)
 		find_failed_statement(&facts, edata->internalpos);
 	pgosp_error_read(&error, edata, texts);
@@ -93,11 +94,11 @@ report_nested_error(const ErrorData *edata, void *arg)
 }
 
 /*
- * A statement inside of another one that has a syntax error, or fails in analysis,
- * reaches no hook of ours, and its error may be caught by a function. Such an error
- * says where it is in the text of the statement. That text is known once the
- * callbacks further in have been called, and the one of the innermost statement
- * that runs is the first of ours.
+ * A nested statement that has a syntax error, or fails in analysis, reaches no hook of
+ * ours, and a function may catch its error. Such an error has its position in the text
+ * of the statement. That text is known once the callbacks inside the statement have
+ * been called, and our first callback after them is that of the innermost running
+ * statement.
  */
 void
 pgosp_error_passes(void *arg)
@@ -109,7 +110,8 @@ pgosp_error_passes(void *arg)
 	pgosp_error_copy(report_nested_error, NULL);
 }
 
-/* Has the client's string no other statement, which may have run before? */
+/* Is this the only statement of the client's string, so that no other one has run
+ * before? */
 static bool
 is_alone(const pgospStatementFacts *facts)
 {
@@ -146,7 +148,7 @@ pgosp_error_of_client(const ErrorData *edata)
 	}
 	else if (edata->cursorpos > 0 && !is_alone(&facts) && ActiveSnapshotSet())
 	{
-		/* There is a snapshot in analysis, and none while the string is parsed. */
+		/* Analysis has a snapshot; the parser has none. */
 		find_failed_statement(&facts, edata->cursorpos);
 	}
 	if (!pgosp_statement_wanted(&facts, &parent))

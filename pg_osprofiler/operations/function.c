@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * function.c
- *	  Functions in procedural languages, which are called by the way of call.c.
+ *	  Functions in procedural languages; call.c records their calls.
  *
  * Functions in C and internal ones are too many and too short to be points, and
- * those in SQL are often no calls at all when the query runs. What is told is
- * the name and how many arguments there are; their values may be secrets.
+ * those in SQL are often no calls at all when the query runs. Only the name and
+ * the number of arguments are recorded, because the values may be secrets.
  */
 #include "pgosp.h"
 

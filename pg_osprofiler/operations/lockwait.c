@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lockwait.c
- *	  Waits for locks: what for, how long, and who held it.
+ *	  Records waits for locks: for which lock, how long, and who held it.
  *
  * The background worker sees the waits (worker/lock_watch.c).
  *
- * The row for which a transaction is waited for is the one that this backend has
- * locked meanwhile, to be the next who changes it. What another backend is doing it
- * says itself, as in pg_stat_activity.
+ * If the backend waits for a transaction that has changed a row, that row is the one
+ * that the backend has locked, in order to change it next. What another backend is
+ * doing is read from its own entry in pg_stat_activity.
  *
- * What was seen is written as a point later, when the backend is at one of our
- * hooks anyway; it has the times at which it was seen. When the end of the wait
- * was not seen, it is the time of that hook.
+ * A wait is written as a point later, when the backend reaches one of our hooks
+ * anyway, with the times at which the worker saw it. If the worker did not see
+ * the end of the wait, the time of the hook is taken.
  *
- * The trace of the backend that held the lock: every traced backend notes in its slot
- * to which trace its transaction belongs, and the worker reads that when it sees the
- * wait. When the wait ends, that backend may be gone.
+ * The trace of the backend that held the lock is recorded, too: each traced backend
+ * notes in its slot to which trace its transaction belongs, and the worker reads that
+ * when it sees the wait. When the wait ends, the backend may be gone.
  */
 #include "pgosp.h"
 
@@ -28,17 +28,18 @@
 #define START_SIZE 8192
 #define STOP_SIZE  64
 
-/* Of a peer's statement, in bytes. */
+/* The most bytes of another backend's statement, or of a name. */
 #define TEXT_MAX 1536
 
-/* What is written of a wait, and whether the catalog can be asked. */
+/* The wait to write, and whether the catalog can be asked. */
 typedef struct pgospWaitFacts
 {
 	pgospLockWait *wait;
 	bool ask;
 } pgospWaitFacts;
 
-/* The row for which a transaction is waited for tells more than its number. */
+/* The locked object. If a transaction is waited for because of a row, the row says more
+ * than the transaction's number. */
 static const LOCKTAG *
 object_of(const pgospLockWait *wait)
 {
@@ -54,7 +55,7 @@ is_of_table(const LOCKTAG *tag)
 		   tag->locktag_type == LOCKTAG_TUPLE;
 }
 
-/* The name of the table, or of the kind of object; into space of NAMEDATALEN. */
+/* The name of the table, or of the kind of object, in space of NAMEDATALEN bytes. */
 static const char *
 name_of(const pgospWaitFacts *facts, char *space)
 {
@@ -120,9 +121,9 @@ state_name(int state)
 }
 
 /*
- * The present statement of a peer, or its last one, as the server records texts. The
- * words that reveal a secret may be in what was cut off. So a text that was cut is
- * recorded without its constants.
+ * Encodes the present or last statement of another backend, as the server records
+ * texts. In a text that was cut, the words that reveal a secret may be missing, so it
+ * is recorded without its constants.
  */
 static void
 put_statement(osp_writer *w, char *text)
@@ -174,7 +175,8 @@ put_peer(osp_writer *w, pgospLockPeer *peer, bool ask)
 	put_statement(w, peer->text);
 }
 
-/* "process 17 (nightly-batch, idle in transaction)". A prepared transaction has none. */
+/* Appends "process 17 (nightly-batch, idle in transaction)". A prepared transaction has
+ * no process. */
 static void
 describe_peer(StringInfo words, const pgospLockPeer *peer)
 {
@@ -192,8 +194,8 @@ describe_peer(StringInfo words, const pgospLockPeer *peer)
 						 state_name(peer->state));
 }
 
-/* What is locked. Of advisory locks by their keys: one of 64 bits, or two of 32. With NOTIFY
- * a transaction locks a database that has no number. */
+/* Appends what is locked. Advisory locks are named by their keys: one of 64 bits, or
+ * two of 32. NOTIFY locks a database that has no number. */
 static void
 describe_object(StringInfo words, const pgospWaitFacts *facts)
 {
@@ -226,7 +228,7 @@ describe_object(StringInfo words, const pgospWaitFacts *facts)
 						 (unsigned) tag->locktag_field4);
 }
 
-/* In words, for a tree of the trace. */
+/* Encodes the wait in words, as the name of the operation in a tree of the trace. */
 static void
 put_name(osp_writer *w, const pgospWaitFacts *facts, const char *mode)
 {
@@ -343,7 +345,8 @@ write_wait(pgospLockWait *wait, pgospPoint *waited, bool ask, int64 now_ns)
 	pgosp_point_close_at(&point, NULL, stop_ns);
 }
 
-/* Copies what the worker says of the wait so far; it may go on to write. */
+/* Copies what the worker has written of the wait so far; the worker may go on
+ * writing. */
 static void
 copy_wait(pgospLockWait *wait, const pgospLockWait *shared)
 {
@@ -359,7 +362,7 @@ copy_wait(pgospLockWait *wait, const pgospLockWait *shared)
 	wait->root.text[PGOSP_PEER_TEXT - 1] = '\0';
 }
 
-/* Hands out the waits that were seen, and forgets them; returns how many. */
+/* Copies the waits that were seen, and forgets them; returns their number. */
 static uint32
 take_waits(pgospLockWait seen[PGOSP_LOCKWAITS_MAX])
 {
@@ -376,14 +379,14 @@ take_waits(pgospLockWait seen[PGOSP_LOCKWAITS_MAX])
 	return count;
 }
 
-/* ---- before there is an operation ---- */
+/* ---- waits before there is an operation ---- */
 
 /* Parse analysis and Bind wait for locks of tables before any hook of ours is called.
- * Whether these are of a traced statement is known when they are over. */
+ * Only after these waits it is known whether their statement is traced. */
 #define EARLY_MAX 8
 
-/* How far the time of a message and that of a wait may differ: PostgreSQL has both, but
- * PostgreSQL 13 does not say when a wait began. */
+/* How far the arrival of a message and the begin of a wait may differ. PostgreSQL notes
+ * both, but PostgreSQL 13 does not say when a wait began. */
 #if PG_VERSION_NUM >= 140000
 #define EARLY_NS PGOSP_NS_PER_MS
 #else
@@ -425,12 +428,13 @@ pgosp_lockwaits_write_early(pgospPoint *point, bool failed, int64 stop_ns)
 			write_wait(&early[i], point, ask, stop_ns);
 }
 
-/* ---- in operations ---- */
+/* ---- waits in operations ---- */
 
 void
 pgosp_lockwaits_write(bool failed)
 {
-	/* After an error the catalog has nothing to say until all is cleaned up. */
+	/* After an error, the catalog cannot be asked until the transaction is cleaned
+	 * up. */
 	bool ask = !failed && IsTransactionState();
 
 	static pgospLockWait seen[PGOSP_LOCKWAITS_MAX];

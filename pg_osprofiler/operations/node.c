@@ -3,30 +3,31 @@
  * node.c
  *	  Points for the nodes of a plan, pg.node.
  *
- * PostgreSQL counts and times what each node does, as for EXPLAIN ANALYZE; that
- * is asked for when a traced statement starts, and told when its point is about
- * to close. When a node was first executed is not kept by PostgreSQL. So the
- * function of each node is replaced by one of ours until it is first called,
- * which reads the clock and puts the first one back.
+ * PostgreSQL counts and times what each node does, as for EXPLAIN ANALYZE. We
+ * ask for that when a traced statement starts, and report it when the
+ * statement's point is about to close. PostgreSQL does not keep when a node was
+ * first executed. So the function of each node is replaced by one of ours,
+ * which reads the clock at the first call and puts the original function back.
  *
- * A point's interval begins when the node was first executed and is as long as
- * the node was at work, what is under it included; a node that waits for its
- * caller between two rows is not at work. It is stretched where needed: no node
- * ends before one that is under it. A node that is not called for its rows (Hash,
- * bitmaps) begins with the first one under it, or with the one above. What was
- * not executed has no length. Under a Gather the times of all processes are
- * summed up by PostgreSQL, so there a node is as long as the mean of them; the
- * Gather itself ends with the statement, for its workers may.
+ * A point's interval begins when the node was first executed, and is as long as the
+ * node and the nodes under it were at work; a node that waits for its caller between
+ * two rows is not at work. The interval is stretched if needed, so that no node ends
+ * before a node under it. A node that is not called for its rows (Hash, bitmaps) begins
+ * with the first node under it, or with the node above. A node that was not executed
+ * has no length. Under a Gather, PostgreSQL adds up the times of all processes, so a
+ * node there is as long as their mean. The Gather itself ends with the statement,
+ * because its workers may.
  *
- * Nodes of slow statements are told by default (osprofiler.node_min_duration). For
- * these PostgreSQL counts rows, and does not look at the clock for each. It must be
- * asked before the statement starts, which costs some hundred instructions for a
- * node and some nanoseconds for a row. So it is asked for all traced statements but
- * those by a cached plan that is expected to be cheap and never was slow. The
- * interval of such a node only keeps nodes in order.
+ * By default, nodes of slow statements are reported (osprofiler.node_min_duration). For
+ * these, PostgreSQL only counts rows and does not read the clock for each row. It must
+ * be asked before the statement starts, which costs some hundred instructions for each
+ * node and some nanoseconds for each row. So it is asked for all traced statements,
+ * except those of a cached plan that is expected to be cheap and never was slow. The
+ * intervals of such nodes only show their order.
  *
- * Workers hang under their Gather, and run before the nodes are told. So a Gather
- * and what is above it have their points opened when they are first executed.
+ * The points of workers are under their Gather, and are written before the nodes are
+ * reported. So the points of a Gather and of the nodes above it are opened when they
+ * are first executed.
  */
 #include "pgosp_execution.h"
 #include "pgosp_known.h"
@@ -35,35 +36,36 @@
 #include "access/parallel.h"
 #include "portability/instr_time.h"
 
-/* Nodes told of one statement, and numbers of nodes that we keep places for. */
+/* The most nodes of one statement that are reported, and the highest number of a node
+ * that we have room for. */
 #define TOLD_MAX 1000
 #define ID_MAX   100000
 
 typedef struct pgospNode
 {
 	bool seen;
-	bool above_gather;        /* or one itself */
-	int above;                /* the number of the node above; -1: the top */
-	unsigned told;            /* in this turn */
-	ExecProcNodeMtd original; /* what we stand in for */
-	int64 first_ns;           /* 0: not executed, or not seen */
-	const char *subplan;      /* its name, if it is the top of one */
+	bool above_gather;        /* or is one itself */
+	int above;                /* number of the node above; -1: it is the top */
+	unsigned told;            /* turn in which it was reported last */
+	ExecProcNodeMtd original; /* the function that ours replaces */
+	int64 first_ns;           /* 0: not executed, or not noticed */
+	const char *subplan;      /* name of the subplan of which it is the top */
 	PlanState *gather;        /* NULL: it is none */
-	pgospNodePoint *early;    /* opened before the end, else NULL */
+	pgospNodePoint *early;    /* opened before the end; NULL: not */
 } pgospNode;
 
 struct pgospNodes
 {
 	pgospPoint *statement;
 	PlanState *top;
-	struct pgospKnown *known; /* the plan, if it is known; else NULL */
-	bool told_of;             /* else only Gathers are of interest */
+	struct pgospKnown *known; /* the plan's entry in the plan cache, or NULL */
+	bool told_of;             /* false: only Gathers are of interest */
 	bool untimed;             /* only rows were counted */
-	bool workers;             /* are points */
+	bool workers;             /* workers are points */
 	bool over;
-	unsigned turn; /* of telling: a cursor has several */
-	int count;     /* of nodes */
-	int size;      /* of the array */
+	unsigned turn; /* of reporting: a cursor has several */
+	int count;     /* number of nodes */
+	int size;      /* size of the array */
 	pgospNode *nodes;
 };
 
@@ -79,8 +81,8 @@ pgosp_nodes_ask(QueryDesc *queryDesc)
 			INSTRUMENT_TIMER | INSTRUMENT_ROWS | INSTRUMENT_BUFFERS;
 }
 
-/* Plans of less are not counted while they are quick: PostgreSQL takes less than a
- * millisecond for this cost, as far as it is estimated well. */
+/* Plans below this cost are not counted while they are quick: PostgreSQL takes less
+ * than a millisecond for it, if the cost is estimated well. */
 #define CHEAP_COST 100
 
 bool
@@ -135,7 +137,7 @@ have_room(pgospNodes *nodes, int id)
 	return true;
 }
 
-/* The nearest open point: of the node with this number, or above it. */
+/* The nearest open point: that of the node with this number, or of a node above it. */
 static pgospPoint *
 nearest_point(const pgospNodes *nodes, int id)
 {
@@ -176,7 +178,7 @@ open_point(pgospNodePoint *told, pgospPoint *under, int64 start_ns)
 						start_ns);
 }
 
-/* Opens the point of a node that workers will hang under, more or less. */
+/* Opens the point of a Gather, or of a node above one, before its workers run. */
 static void
 open_early(pgospNodes *nodes, PlanState *state, pgospNode *node)
 {
@@ -192,7 +194,7 @@ open_early(pgospNodes *nodes, PlanState *state, pgospNode *node)
 	open_point(node->early, under, Max(node->first_ns, under->start_ns));
 }
 
-/* In the place of a node's function, until it is called. */
+/* Called instead of a node's own function, the first time. */
 static pgosp_hot TupleTableSlot *
 first_exec(PlanState *state)
 {
@@ -317,17 +319,17 @@ pgosp_nodes_stop(const pgospNodes *nodes)
 			pgosp_gather_stop(nodes->nodes[i].gather);
 }
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
 
 typedef struct pgospTelling
 {
 	pgospNodes *nodes;
 	pgospPoint *parent;
 	int64 limit_ns;  /* nothing ends later */
-	int64 latest_ns; /* end of what was told here */
-	int processes;   /* whose times are summed up */
+	int64 latest_ns; /* end of the nodes reported here so far */
+	int processes;   /* number of processes whose times are added up */
 	bool failed;
-	int *room; /* for how many nodes */
+	int *room; /* how many more nodes may be reported */
 } pgospTelling;
 
 static void
@@ -351,7 +353,8 @@ start_of(const pgospTelling *telling, const pgospNodePoint *told,
 {
 	int64 start = 0;
 
-	/* One by one, in the order in which they are told. */
+	/* The nodes are placed one after another, in the order in which they are
+	 * reported. */
 	if (told->untimed)
 		start = telling->nodes->statement->start_ns +
 				(TOLD_MAX - *telling->room) * INT64CONST(1000);
@@ -365,8 +368,9 @@ start_of(const pgospTelling *telling, const pgospNodePoint *told,
 }
 
 /*
- * What PostgreSQL has counted, brought to an end in a copy: others may look at
- * it, too, and after an error nodes are in the middle of something.
+ * Copies what PostgreSQL has counted, and completes the counts in the copy:
+ * others may read the original, too, and after an error nodes are in the middle
+ * of their work.
  */
 static pgosp_hot void
 count_up(pgospNodePoint *told, const Instrumentation *instrument, bool failed)
@@ -396,7 +400,7 @@ count_up(pgospNodePoint *told, const Instrumentation *instrument, bool failed)
 
 static void tell(PlanState *state, const char *subplan, void *arg);
 
-/* Tells what is under a node; returns when the last of it ended. */
+/* Reports the nodes under a node; returns when the last of them ended. */
 static int64
 tell_below(const pgospTelling *telling, const pgospNodePoint *told,
 		   pgospPoint *parent)
@@ -433,7 +437,7 @@ end_of(const pgospTelling *telling, const pgospNodePoint *told,
 	return Max(end, latest_ns);
 }
 
-/* A node whose point was opened early: it is there already. */
+/* Reports a node whose point was opened early. */
 static void
 tell_early(pgospTelling *telling, PlanState *state, pgospNode *node)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * node_attributes.c
- *	  What is told of a plan node: its name as EXPLAIN has it, what it works on,
- *	  its conditions, what was estimated and what happened.
+ *	  What is recorded of a plan node: its name as in EXPLAIN, the objects that
+ *	  it works on, its conditions, the planner's estimates and what happened.
  *
- * Nothing here looks into catalogs: names come from relations that the executor
- * holds open, from the range table, and of indexes from the cache of relations.
+ * No catalogs are read here: names come from relations that the executor holds
+ * open, from the range table and, for indexes, from the cache of relations.
  */
 #include "pgosp_node.h"
 
@@ -32,7 +32,7 @@ append_name(char *pos, const char *before, const char *name)
 	return pos + before_len + len;
 }
 
-/* "Index Scan using parts_pkey on parts p" */
+/* Puts "Index Scan using parts_pkey on parts p". */
 static void
 put_title(osp_writer *w, osp_str type, const pgospScanned *scan)
 {
@@ -176,7 +176,7 @@ put_conditions(osp_writer *w, const PlanState *node)
 	put_condition(w, OSP_STR("filter"), node, plan->qual);
 }
 
-/* "InitPlan 1 (returns $0)" up to 16, "InitPlan 1" after. */
+/* Puts "InitPlan 1". Up to PostgreSQL 16 the name is "InitPlan 1 (returns $0)". */
 static void
 put_subplan_name(osp_writer *w, const char *name)
 {
@@ -201,9 +201,9 @@ put_workers_planned(osp_writer *w, const Plan *plan)
 					((const GatherMerge *) plan)->num_workers);
 }
 
-/* How large the relation of a scan was when its statistics were made, whether it has
- * a TOAST table, and how many rows a page must have. Without a TOAST table all that a scan
- * reads are its pages. */
+/* Puts the size of a scanned relation at the time of its statistics, whether it has a
+ * TOAST table, and whether its rows are short. If there is no TOAST table, a scan reads
+ * only the relation's own pages. */
 static void
 put_statistics(osp_writer *w, const PlanState *node, const pgospScanned *scan)
 {
@@ -256,7 +256,8 @@ put_count(osp_writer *w, osp_str key, double count)
 		osp_put_u64(w, key, (uint64) count);
 }
 
-/* What the two counters of rows that were left out count differs. */
+/* Puts the two counters of rows that were left out, whose meaning depends on the kind
+ * of node. */
 static void
 put_removed(osp_writer *w, const PlanState *node, const Instrumentation *counts)
 {
@@ -324,7 +325,7 @@ put_hash_groups(osp_writer *w, const AggState *agg)
 	}
 }
 
-/* What EXPLAIN finds in the node when it has run to its end. */
+/* Puts what EXPLAIN reads from the node after it has run. */
 static void
 put_details(osp_writer *w, const PlanState *node)
 {

@@ -3,8 +3,8 @@
  * node_children.c
  *	  The nodes under a plan node, while it is executed.
  *
- * planstate_tree_walker would do, but it raises an error where the stack is too
- * deep, and does not say how a subplan is called.
+ * planstate_tree_walker is not used, because it raises an error where the stack
+ * is too deep, and does not give the name of a subplan.
  */
 #include "pgosp_node.h"
 
@@ -44,7 +44,8 @@ visit_custom(const CustomScanState *node, pgosp_child visit, void *arg)
 		visit((PlanState *) lfirst(cell), NULL, arg);
 }
 
-/* Inputs that some kinds of nodes have besides the two that all may have. */
+/* Visits the inputs that some kinds of nodes have besides the two that all kinds may
+ * have. */
 static void
 visit_special(PlanState *node, pgosp_child visit, void *arg)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * node_fast.c
- *	  The points of plan nodes, by templates.
+ *	  Writes the points of plan nodes by templates.
  *
- * What the start of a node tells is as the plan is, and so it is made once for a
- * plan that is known (plan_cache.c). Its names may change only with the plan, but for
- * that of an index, which is compared. What most nodes tell at their end are
- * rows, loops, times, and blocks that were hit.
+ * The start of a node depends on the plan only, so it is made once for a cached plan
+ * (plan_cache.c). Names in it can only change together with the plan, except that of an
+ * index, which is compared. The stops of most nodes have rows, loops, times, and blocks
+ * that were hit.
  */
 #include "pgosp_known.h"
 #include "pgosp_node.h"
 
-/* The values of their stops. */
+/* The values that vary in the stops. */
 enum
 {
 	ROWS,
@@ -21,18 +21,19 @@ enum
 	HITS
 };
 
-/* Without blocks, and with. */
+/* The stop without blocks, and the one with blocks. */
 static pgospStop stops[2];
 
 /* ---- starts ---- */
 
-/* Is its start the same every time? */
+/* Is the node's start the same every time? */
 static bool
 may_be_known(const PlanState *node)
 {
 	const Plan *plan = node->plan;
 
-	/* Which of several relations is the first one may be decided at the start. */
+	/* If there are several result relations, it may be decided at the start which one
+	 * is the first. */
 	if (IsA(plan, ModifyTable) &&
 		list_length(((const ModifyTable *) plan)->resultRelations) > 1)
 		return false;
@@ -64,7 +65,7 @@ pgosp_node_open_known(pgospKnown *known, pgospNodePoint *told,
 	const char *index = pgosp_node_index(told->node);
 	const osp_template *start;
 
-	/* It was known when the statement began; who knows what came since. */
+	/* The entry existed when the statement began, but may be another plan's by now. */
 	if (unlikely(known->plan != told->node->state->es_plannedstmt))
 		return false;
 	start = pgosp_known_node(known, told->node->plan->plan_node_id, index);
@@ -105,7 +106,7 @@ make_stop(pgospStop *stop, bool hits)
 	return pgosp_stop_make(stop, OSP_STR("pg.node"), &w);
 }
 
-/* Do rows, loops, times and blocks say it all? */
+/* Do rows, loops, times and hit blocks say everything about the node? */
 static bool
 is_plain(const pgospNodePoint *told)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * node_indexes.c
- *	  The indexes of a table that a scan filters or reads whole: whoever reads the trace
- *	  must not be advised to make one that exists. Of other scans the index that they use:
- *	  by its columns a reader knows how much of it a condition lets a scan read.
+ *	  Records the indexes of a table that a scan filters or reads whole, so that nobody
+ *	  is advised to make an index that exists. For other scans, records the index that
+ *	  they use: its columns show how much of it a scan with this condition reads.
  *
- * The planner has looked at all of them a moment ago, so they are in the cache of
- * relations, and the lock of the table keeps them from being dropped. Where the cache
- * has lost the list, nothing is told.
+ * The planner has just read all these indexes, so they are in the cache of relations,
+ * and the lock of the table keeps them from being dropped. If the cache has lost the
+ * list, nothing is recorded.
  */
 #include "pgosp_node.h"
 
@@ -59,7 +59,7 @@ method_name(Oid method)
 	return "other";
 }
 
-/* A column of the table, "?" for an expression. */
+/* Puts a column of the table; "?" stands for an expression. */
 static void
 put_column(pgospIndexText *text, const Relation table, const Relation index,
 		   int number)
@@ -81,7 +81,8 @@ put_column(pgospIndexText *text, const Relation table, const Relation index,
 		put(text, " text_pattern_ops");
 }
 
-/* "account_owner btree (owner, at)", with " WHERE" if it has not all rows. */
+/* Puts "account_owner btree (owner, at)", with " WHERE" if the index has not all
+ * rows. */
 static void
 put_index(pgospIndexText *text, const Relation table, const Relation index)
 {
@@ -106,7 +107,7 @@ put_index(pgospIndexText *text, const Relation table, const Relation index)
 	put(text, "; ");
 }
 
-/* A copy, for the cache may change while the indexes are opened. */
+/* Copies the list, because the cache may change while the indexes are opened. */
 static int
 copy_list(const Relation table, Oid indexes[INDEXES_MAX])
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * node_names.c
- *	  What a plan node is called, and what it works on, as EXPLAIN has it.
+ *	  The name of a plan node, and the objects that it works on, as in EXPLAIN.
  */
 #include "pgosp_node.h"
 
@@ -148,7 +148,7 @@ join_name(JoinType type)
 	}
 }
 
-/* Puts text at pos, where there is room for it; returns its end. */
+/* Puts text at pos; the caller has made sure that there is room. Returns its end. */
 static char *
 append(char *pos, const char *text)
 {
@@ -158,7 +158,7 @@ append(char *pos, const char *text)
 	return pos + len;
 }
 
-/* "Hash Left Join", "Index Scan Backward", "Finalize Aggregate" */
+/* Makes "Hash Left Join", "Index Scan Backward", "Finalize Aggregate". */
 osp_str
 pgosp_node_type(const Plan *plan, char space[PGOSP_NODE_TYPE_MAX])
 {
@@ -272,7 +272,7 @@ pgosp_node_index_relation(const PlanState *node)
 	}
 }
 
-/* Of a table of less than a megabyte the size does not matter. */
+/* The size of a table below one megabyte does not matter. */
 #define LARGE_BLOCKS 128
 
 /* The scan counted the blocks when it began, so this makes no system call. */
@@ -296,7 +296,7 @@ pgosp_node_index(const PlanState *node)
 	return name_of(pgosp_node_index_relation(node));
 }
 
-/* Which entry of the range table a scan is of; 0: it is of none. */
+/* The entry of the range table that a node scans; 0: it scans none. */
 static Index
 scanned(const PlanState *node)
 {
@@ -324,8 +324,8 @@ scanned(const PlanState *node)
 	}
 }
 
-/* Does each row of a table take a quarter of a page at most? Longer ones have values moved
- * to the TOAST table, unless they have columns that this is not done with. */
+/* Does each row of a table take at most a quarter of a page? The values of longer rows
+ * are moved to the TOAST table, unless the storage of a column forbids that. */
 static bool
 has_short_rows(const RelationData *relation)
 {

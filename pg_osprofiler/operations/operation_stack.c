@@ -3,26 +3,28 @@
  * operation_stack.c
  *	  Open points: their order, their start and their stop.
  *
- * All open points are in one list, by age. A point that closes first closes
- * what is still open under it: a cursor that a function left open, what was
- * running when an error jumped over it, a point of a user that was never
- * stopped. So every start gets one stop, and no child outlives its parent,
- * whatever order PostgreSQL tears things down in.
+ * All open points are in one list, by age. Before a point closes, it closes the
+ * points that are still open under it: a cursor that a function left open, a
+ * statement that an error jumped over, a point that a user never stopped. So
+ * every start gets one stop, and no child outlives its parent, in whatever
+ * order PostgreSQL ends things.
  *
- * A start that finds no room in the ring makes the point silent: no stop is
- * written, and its children hang where it would have hung.
+ * If the ring has no room for a start, the point becomes silent: no stop is
+ * written, and its children get its parent as their parent.
  *
- * Every top-level statement has at most osprofiler.max_points points. Those
- * beyond it are silent, too, and counted by the point they would hang under, so
- * that loops and recursions cost neither memory nor the room of others.
+ * Every top-level statement has at most osprofiler.max_points points. Points
+ * beyond that are silent, too, and counted by the point that would be their
+ * parent, so that loops and recursions take neither memory nor other traces'
+ * room.
  */
 #include "pgosp_known.h"
 
 #include "access/parallel.h"
 
-/* etype, message, detail and the like, and their keys; the message is cut to fit. */
+/* Bytes of an error: etype, message, detail and the like, with their keys. The message
+ * is cut to fit. */
 #define ERROR_SIZE  (4096 + 3 * PGOSP_DETAIL_MAX)
-#define MARK_SIZE   32 /* truncated */
+#define MARK_SIZE   32 /* of "truncated" */
 #define MESSAGE_MAX 3072
 
 static void
@@ -44,9 +46,9 @@ set_parent(pgospPoint *point, const pgospParent *parent)
 }
 
 /*
- * The top-level statement of a new point: that of the statement that runs, else
- * of the point it hangs under, else itself. Of a point that spans statements it
- * is only that which it ends with.
+ * The top-level statement of a new point: that of the running statement, else
+ * that of the parent, else the point itself. For a point that spans statements,
+ * it is only the top-level statement with which the point ends.
  */
 static pgospPoint *
 top_of(pgospPoint *point, const pgospPoint *parent)
@@ -58,7 +60,7 @@ top_of(pgospPoint *point, const pgospPoint *parent)
 	return point->kind->spans_statements ? NULL : point;
 }
 
-/* Counts the point. False: there are as many as there may be. */
+/* Counts the point. False: its top-level statement already has the most points. */
 static bool
 count_point(pgospPoint *point)
 {
@@ -78,7 +80,7 @@ count_point(pgospPoint *point)
 	return true;
 }
 
-/* What is open beside its top-level statement stays when that ends. */
+/* Keeps the points open that are not under their top-level statement when it ends. */
 static void
 leave_top(pgospPoint *top)
 {
@@ -96,8 +98,8 @@ leave_top(pgospPoint *top)
 }
 
 /*
- * The records of top will not be written, so what is open of it is silent from
- * now on. Parents are older than their children.
+ * Makes all open points of top silent, because its records will not be written.
+ * Parents are older than their children.
  */
 static void
 silence(pgospPoint *top)
@@ -121,7 +123,7 @@ silence(pgospPoint *top)
 	}
 }
 
-/* What of top waits in the buffer goes to the ring. */
+/* Moves the waiting records of top from the buffer to the ring. */
 static bool
 keep(pgospPoint *top)
 {
@@ -140,8 +142,8 @@ pgosp_point_hand_on(pgospPoint *point)
 }
 
 /*
- * Room in the buffer for a record of a point that is staged. NULL: there is
- * none, or the point is staged no more.
+ * Reserves room in the buffer for a record of a staged point. NULL: there is
+ * none, or the point is no longer staged.
  */
 static void *
 stage(pgospPoint *point, osp_record_kind kind, int64 now_ns, bool failed,
@@ -167,7 +169,7 @@ stage(pgospPoint *point, osp_record_kind kind, int64 now_ns, bool failed,
 	return NULL;
 }
 
-/* Begins a record; failed: the top-level statement has. */
+/* Begins a record; failed: it ends the top-level statement, which has failed. */
 static bool
 begin_record(osp_producer *producer, osp_writer *w, pgospPoint *point,
 			 osp_record_kind kind, int64 now_ns, bool failed, size_t size)
@@ -280,7 +282,7 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	point->silent = !count_point(point) || !write_start(point, put, what, size);
 	if (point->silent)
 	{
-		/* Its parent may have become silent just now. */
+		/* The parent may have become silent just now. */
 		if (point->parent != NULL)
 			osp_id_copy(&point->parent_id, &point->parent->self);
 		osp_id_copy(&point->self, &point->parent_id);
@@ -373,7 +375,8 @@ pgosp_point_is_under(const pgospPoint *lower, const pgospPoint *ancestor)
 	return lower != NULL;
 }
 
-/* What is open under a point was paused with it. */
+/* Adds a pause to the point and to the points open under it, which were paused with
+ * it. */
 static pg_noinline void
 add_pause(pgospPoint *point, int64 ns)
 {
@@ -403,7 +406,8 @@ pgosp_point_resume(pgospPoint *point)
 		add_pause(point, ns);
 }
 
-/* When the server stopped working on the point, or what it is under; else 0. */
+/* When the server stopped working on the point, or on a point around it; 0: it still
+ * works on both. */
 static int64
 idle_since(const pgospPoint *point)
 {
@@ -415,7 +419,7 @@ idle_since(const pgospPoint *point)
 	return since_ns;
 }
 
-/* Ends a statement at the top so soon that nothing of it is told? */
+/* Does a top-level statement end so soon that it is not recorded? */
 static bool
 will_be_dropped(const pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
@@ -428,7 +432,7 @@ close_one(pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
 	int64 idle_ns = idle_since(point);
 
-	/* What the server did not work on has not failed. */
+	/* A point that the server did not work on has not failed. */
 	if (unlikely(idle_ns != 0))
 	{
 		error = NULL;
@@ -460,8 +464,8 @@ tell_closing(pgospPoint *point)
 }
 
 /*
- * What is open under the point and goes with it. Children are younger than
- * their parents, so from the youngest on none is left behind.
+ * Closes the points open under this one. Children are younger than their
+ * parents, so beginning with the youngest leaves none behind.
  */
 static void
 close_children(pgospPoint *point, const pgospError *error)

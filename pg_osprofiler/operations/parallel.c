@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * parallel.c
- *	  Parallel workers: their points, pg.worker, and how they learn of the trace.
+ *	  Parallel workers: their points, pg.worker, and how they get the context of the
+ *	  trace.
  *
- * PostgreSQL hands all settings of a session to its parallel workers that are not
- * at their defaults. One of them is ours, osprofiler.parallel_context. It is
- * declared to be set, to nothing, when the module is loaded; only while a Gather
- * starts its workers the variable behind it points to their context. That goes
- * past the machinery of settings on purpose: nothing can be set in the middle of
- * a parallel plan, and nothing is left to be undone by an error. Nobody else can
- * set it, and it is not shown.
+ * PostgreSQL passes all settings of a session that are not at their defaults to its
+ * parallel workers. One of them is ours, osprofiler.parallel_context. It is set to an
+ * empty text when the module is loaded; while a Gather starts its workers, the variable
+ * behind the setting points to their context. This bypasses PostgreSQL's functions for
+ * settings on purpose: nothing can be set in the middle of a parallel plan, and nothing
+ * has to be undone after an error. Nobody else can set this setting, and it is not
+ * shown.
  *
  * Workers that do not come from a Gather (of CREATE INDEX, or VACUUM) have no
  * context.
@@ -26,10 +27,11 @@
 
 #define SETTING "osprofiler.parallel_context"
 
-/* Number of the key, number of the Gather, two ids and what is between them. */
+/* Size of the text: number of the key, number of the Gather, two ids and the characters
+ * between them. */
 #define CONTEXT_SIZE (2 * OSP_ID_MAX + 64)
 
-/* The context handed over; in a worker the one that it has got. */
+/* The context for the workers; in a worker, the context that it was given. */
 static char *parallel_context = NULL;
 
 bool
@@ -45,7 +47,8 @@ executor_info(const PlanState *node)
 								  : ((const GatherMergeState *) node)->pei;
 }
 
-/* Ids have no control characters in them, so a line each is clear. */
+/* Writes the context for workers. Ids have no control characters, so each id has a line
+ * of its own. */
 static void
 write_context(char context[CONTEXT_SIZE], const PlanState *gather,
 			  const pgospPoint *parent)
@@ -95,8 +98,8 @@ wait_for_worker(const ParallelWorkerInfo *worker)
 }
 
 /*
- * After an error the end of the transaction stops the workers. The points of the
- * leader close before that, and would leave the workers behind. So they are
+ * After an error, the end of the transaction stops the workers. The points of the
+ * leader close before that, and the workers would outlive them. So the workers are
  * stopped in the same way, a moment earlier.
  */
 void
@@ -151,7 +154,7 @@ put_start(osp_writer *w, const void *what)
 	osp_put_end(w);
 }
 
-/* What pgosp_gather_first has written. */
+/* Reads the context that pgosp_gather_first has written. */
 static bool
 read_context(osp_context *context, pgospWorkerStart *start)
 {

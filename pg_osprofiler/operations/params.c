@@ -3,12 +3,13 @@
  * params.c
  *	  Values of a statement's parameters.
  *
- * A type's output function may raise errors, allocate, look into catalogs. So
- * values are written here, straight into the record, for built-in types that
- * need none of that; of others only the type is told. What lies out of line
- * (TOAST) is not fetched. Variables of PL/pgSQL are not parameters: they would
- * have to be computed. Numbers that numeric_out writes are short enough for
- * memory that is there already.
+ * A type's output function may raise errors, allocate memory and read catalogs.
+ * So values of built-in types that need none of that are written here, directly
+ * into the record; for other types only the name of the type is recorded.
+ * Values stored out of line (TOAST) are not fetched. Variables of PL/pgSQL are
+ * not parameters, because they would have to be computed. numeric_out allocates
+ * memory, but it is only called for numbers so short that the memory for errors
+ * is enough.
  */
 #include "pgosp.h"
 
@@ -22,7 +23,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#define PARAMS_MAX 32 /* told of one statement */
+#define PARAMS_MAX 32 /* parameters recorded of one statement */
 #define VALUE_MAX  PGOSP_VALUE_MAX
 #define PARAMS_SUM 6144 /* bytes of all values */
 
@@ -45,7 +46,7 @@ uuid_text(char *space, const pg_uuid_t *uuid)
 	return osp_str_n(space, OSP_UUID_TEXT_LEN);
 }
 
-/* The characters of a text, if it lies in line. */
+/* The characters of a text; false: they are compressed or stored elsewhere. */
 static bool
 text_value(Datum value, osp_str *out)
 {
@@ -59,7 +60,7 @@ text_value(Datum value, osp_str *out)
 	return true;
 }
 
-/* The digits of a number that is not too long. */
+/* The digits of a number; false: it is too long. */
 static bool
 numeric_value(Datum value, char *space, size_t size, osp_str *out)
 {
@@ -80,7 +81,7 @@ numeric_value(Datum value, char *space, size_t size, osp_str *out)
 	return true;
 }
 
-/* The name of a built-in type whose values are not written; NULL: another. */
+/* The name of a built-in type whose value was not written; NULL: it is another type. */
 static const char *
 type_name(Oid type)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * parsing.c
- *	  What comes before a statement is planned: the operations pg.parse.
+ *	  The time before a statement is planned: the operations pg.parse.
  *
- * Parse analysis and rewriting lock the tables of a statement, and so does Bind
- * those of a plan that is used again. There is no hook before that, and no operation
- * to which it could belong. But PostgreSQL notes when a message arrived: where a
- * millisecond or more has passed since then, that time is recorded as an operation
- * beside the statement, for Parse may come long before it. What a shorter one costs
- * is a subtraction.
+ * Parse analysis and rewriting lock the tables of a statement, and Bind locks those of
+ * a plan that is used again. There is no hook before that, and no operation to which
+ * that time could belong. But PostgreSQL notes when a message arrived: if a millisecond
+ * or more has passed since then, that time is recorded as an operation beside the
+ * statement, because Parse may come long before the statement. A shorter time costs
+ * only a subtraction.
  *
- * Of several statements in one message only the first one's time is known.
+ * If a message has several statements, only the first one's time is known.
  */
 #include "pgosp_known.h"
 
@@ -91,7 +91,8 @@ pgosp_parse_was_slow(const char *string, const Query *query)
 		!is_first_statement(&facts))
 		return;
 
-	/* What was set for the next statement stays set: that is still to come. */
+	/* What was set for the next statement stays set, because that statement has not
+	 * started yet. */
 	context = pgosp_context_of_statement(string, facts.location, facts.length);
 	if (context == NULL || pgosp_producer() == NULL)
 		return;

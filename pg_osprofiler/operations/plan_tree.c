@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * plan_tree.c
- *	  A number for the shape of a plan: two plans of a statement that read and join
- *	  in the same way have the same one, whatever their values and costs are.
+ *	  Computes a number for the shape of a plan: two plans of a statement that read and
+ *	  join in the same way have the same number, whatever their values and costs are.
  *
  * A relation counts by its place in the statement, not by its OID, so that the plans
  * for two partitions of a table are the same. Where there are partitions, their
@@ -15,10 +15,12 @@
 #define FNV_OFFSET UINT64CONST(0xcbf29ce484222325)
 #define FNV_PRIME  UINT64CONST(0x100000001b3)
 
-/* Deeper nodes are left out: the planner has checked the stack for itself only. */
+/* Deeper nodes are left out, because the planner has checked the depth of the stack for
+ * its own needs only. */
 #define DEPTH_MAX 64
 
-/* Also says where the children of a node end. */
+/* Added behind each node, so that the number also shows where the children of a node
+ * end. */
 #define END_OF_NODE UINT64CONST(0xff)
 
 typedef struct treeWalk
@@ -52,7 +54,7 @@ add_index(treeWalk *walk, const Scan *scan, Oid index)
 		add(walk, index);
 }
 
-/* What tells a node from others of its type. */
+/* Adds what distinguishes a node from others of its type. */
 static void
 add_details(treeWalk *walk, const Plan *plan)
 {
@@ -141,6 +143,6 @@ pgosp_plan_tree(const PlannedStmt *planned)
 	walk_plan(&walk, planned->planTree, 0);
 	walk_plans(&walk, planned->subplans, 0);
 
-	/* Numbers in JSON have that many bits. */
+	/* Integers in JSON are exact only up to 53 bits. */
 	return walk.hash >> 11;
 }

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * planning.c
- *	  How statements are planned: the operations pg.plan.
+ *	  The planning of statements: the operations pg.plan.
  *
- * A statement that the client sent is planned before it has a point. So it is only
- * measured then, and reported when the statement starts, which then begins with its
- * planning; a failed one when its error is reported. The planning of a statement is
- * that of the message which made its portal: a portal has the time of this message.
- * If a message plans several statements, they are told apart by what is in the plan
- * (its address is of no use, for plans are copied), and start in the order in which
- * they were planned. A plan that is used again has no planning.
+ * A statement that the client sent is planned before it has a point. So the planning is
+ * only measured then. It is reported when the statement starts, whose point then begins
+ * with its planning; a failed planning is reported with its error. The planning of a
+ * statement belongs to the message that made its portal, and a portal has the time of
+ * this message. If a message plans several statements, they are distinguished by the
+ * contents of the plan (its address is of no use, because plans are copied), and start
+ * in the order in which they were planned. A plan that is used again has no planning.
  *
- * Any other statement is planned while something runs that is a point, and its
- * planning hangs under that one.
+ * Any other statement is planned while a point runs, and its planning is
+ * reported under that point.
  *
- * The planner computes functions of constants, and these may run statements.
- * They hang under the planning; while a client's statement is planned there is
- * no point for them to hang under, and they are passed over.
+ * The planner computes functions of constants, and these may run statements,
+ * which are reported under the planning. While a client's statement is planned
+ * there is no point yet, so statements of such functions are not reported.
  */
 #include "pgosp_known.h"
 
@@ -26,15 +26,15 @@
 
 #define STOP_SIZE 1024
 
-/* Statements that are planned and did not start yet; rules, and pipelines of
- * prepared statements, make several. The oldest gives way. */
+/* Plannings of statements that have not started yet; rules, and pipelines of prepared
+ * statements, make several. The oldest one is overwritten. */
 static pgospPlan plans[4];
 static unsigned next_plan = 0;
 
 static pgospPlan failed_plan;
 
-/* The last nested statement that was planned. If it has a portal of its own, as
- * EXECUTE and loops of PL/pgSQL make one, it starts next. */
+/* The planning of the nested statement that was planned last. If this statement has a
+ * portal of its own, as for EXECUTE and loops of PL/pgSQL, it starts next. */
 static pgospPlan nested_plan;
 
 static void
@@ -73,7 +73,7 @@ pgosp_plan_point_init(pgospPlanPoint *told, const pgospPlan *plan)
 	told->planned = false;
 }
 
-/* Is there a parameter of the client, or a variable, in it? */
+/* Does the query have a parameter of the client, or a variable? */
 static bool
 has_parameter(Node *node, void *context)
 {
@@ -86,7 +86,8 @@ has_parameter(Node *node, void *context)
 	return expression_tree_walker(node, has_parameter, context);
 }
 
-/* Custom: for the values of the parameters. Generic: for any. */
+/* The kind of a plan: custom plans are for the given values of parameters, generic ones
+ * for any values. */
 static const char *
 kind_of(Query *parse, const ParamListInfoData *params)
 {
@@ -180,7 +181,8 @@ pgosp_plan_was_nested(const PlannedStmt *planned)
 		   is_plan_of(&nested_plan, &wanted);
 }
 
-/* The oldest that fits: statements start in the order they were planned in. */
+/* The oldest planning that fits, because statements start in the order in which they
+ * were planned. */
 const pgospPlan *
 pgosp_plan_of(const PlannedStmt *planned)
 {
@@ -202,7 +204,7 @@ pgosp_plan_of(const PlannedStmt *planned)
 	return NULL;
 }
 
-/* A custom plan has no other owner than the portal. */
+/* A custom plan has no other owner than the portal, so its count is one. */
 bool
 pgosp_plan_is_kept(const PlannedStmt *planned)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * statement.c
- *	  Which statement becomes a point, and what is told of it.
+ *	  Which statement becomes a point, and what is recorded of it.
  *
- * A statement is *nested* when it comes while another one runs that is a point;
- * it then hangs under that one, and a context of its own is not looked for. Any
- * other statement needs a context, see context.c. Points of users are put in
- * between when they were opened later.
+ * A statement is *nested* if it begins while another statement runs that is a
+ * point. It is then recorded under that one, and not searched for a context of
+ * its own. Any other statement needs a context, see statement_context.c. If a
+ * user's point was opened later than the running statement, it comes between
+ * the two.
  */
 #include "pgosp_known.h"
 
@@ -16,7 +17,7 @@
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 
-/* Keys and values beside the text and the parameters. */
+/* Bytes of keys and values besides the text and the parameters. */
 #define START_SIZE 2048
 
 typedef struct pgospStart
@@ -24,15 +25,14 @@ typedef struct pgospStart
 	const pgospStatementFacts *facts;
 	osp_str text;
 	size_t full_len;
-	bool masked; /* no values may show */
+	bool masked; /* values are hidden */
 } pgospStart;
 
 /*
- * The text as it is recorded: this statement's, without secrets, in UTF-8. masked:
- * the statement runs within one that may hold a secret. A deferred trigger runs
- * after the statement that fired it, outside of all portals or within a statement
- * such as COMMIT; outside of portals there are also the client's own statements that
- * failed.
+ * Makes the text to record: that of this statement, without secrets, in UTF-8. masked:
+ * the statement runs within one that may hold a secret. A deferred trigger runs after
+ * the statement that fired it, outside of all portals or within a statement such as
+ * COMMIT; the client's own statements that failed are also outside of portals.
  */
 static void
 record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)
@@ -42,7 +42,7 @@ record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)
 	bool built = pgosp_current != NULL && pgosp_text_may_be_built(facts);
 	osp_sql_recorded recorded;
 
-	/* What EXECUTE runs has the text of PREPARE. */
+	/* A statement that EXECUTE runs has the text of PREPARE. */
 	if (facts->utility == NULL && pgosp_current != NULL)
 		text = pgosp_text_behind_prepare(text);
 	if (unlikely(text.len == 0))
@@ -196,7 +196,7 @@ pgosp_statement_open_planned(pgospStatementPoint *statement,
 							 const pgospStatementFacts *facts,
 							 const pgospPlan **plan)
 {
-	/* Nothing begins before what it hangs under. */
+	/* No point begins before its parent. */
 	if (*plan != NULL && parent->point != NULL &&
 		(*plan)->start_ns < parent->point->start_ns)
 		*plan = NULL;
@@ -206,8 +206,8 @@ pgosp_statement_open_planned(pgospStatementPoint *statement,
 			facts,
 			*plan != NULL ? (*plan)->start_ns : pgosp_now());
 
-	/* A Bind plans it, and an Execute, which may come later, starts it. Within one
-	 * message what lies between is the server's work. */
+	/* Bind plans the statement, and Execute, which may come later, starts it. Within
+	 * one message, the time between both is the server's work. */
 	if (*plan != NULL &&
 		(*plan)->message != GetCurrentStatementStartTimestamp())
 		statement->point.paused_ns = pgosp_now() - (*plan)->stop_ns;

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * statement_fast.c
- *	  The points of statements by plans that are known.
+ *	  Opens the points of statements of cached plans that have an entry
+ *	  (plan_cache.c).
  *
- * Nearly all that decides whether such a statement is traced, and how, stays as it
- * is from one to the next. So it is looked at once, which *arms* the session, and
- * whoever changes a part of it disarms it (pgosp_disarm): settings, contexts, keys,
- * the planner while it is at work; a reload does it by its time. What an armed
- * session looks at are things that nobody is told of: the name of the application,
- * the ring, whether another point is open. Where transactions are sampled it is not
- * armed, for each has a context of its own: what decides is looked at for each statement.
+ * Nearly everything that decides whether such a statement is traced, and how, is the
+ * same from one statement to the next. So it is checked once, which *arms* the session,
+ * and everything that changes a part of it disarms the session (pgosp_disarm):
+ * settings, contexts, keys, and the planner while it works; a reload disarms by its
+ * time. An armed session still checks what can change without pgosp_disarm: the name of
+ * the application, the ring, and whether another point is open. If transactions are
+ * sampled, the session is not armed, because each transaction has a context of its own:
+ * everything is checked for each statement.
  *
- * What the points of an armed session have in common is set in each place where
- * points are kept once, when it is used for the first time.
+ * The members that all points of an armed session have in common are set once
+ * in each struct for a point, when it is first used.
  */
 #include "pgosp_known.h"
 
 #include "tcop/pquery.h"
 
-/* How many times it has been armed; and for this context. */
+/* How many times the session has been armed, and the context for which. */
 static pgosp_hot_data uint64 armings = 0;
 static pgosp_hot_data const pgospContext *context = NULL;
 
-/* False: the statement has to be looked at more closely. */
+/* Arms the session. False: the statement has to be checked in detail. */
 static pg_noinline bool
 arm(void)
 {
@@ -35,22 +37,24 @@ arm(void)
 		return false;
 	armings++;
 
-	/* A context that was drawn is that of a transaction. And while something is open,
-	 * another ring has to wait. */
+	/* A sampled context belongs to one transaction, so it does not arm the session.
+	 * Neither does a ring that still has to be checked, which waits while a point is
+	 * open. */
 	if (context->source == PGOSP_SOURCE_SETTING &&
 		pgosp_ring_at == PgReloadTime)
 		pgosp_armed_at = PgReloadTime;
 	return true;
 }
 
-/* Can there be a statement at the top now, under the context of the session? */
+/* May a top-level statement under the context of the session be opened now, without
+ * further checks? */
 static inline bool
 is_armed(void)
 {
 	return likely(pgosp_armed_at == PgReloadTime) || arm();
 }
 
-/* Whatever has been open is closed. */
+/* Is no point open, and is this a statement in a portal? */
 static inline bool
 is_alone(void)
 {
@@ -58,7 +62,7 @@ is_alone(void)
 				  !pgosp_has_lockwaits() && ActivePortal != NULL);
 }
 
-/* What is the same for all points here, while the session stays armed. */
+/* Sets what is the same for all points here while the session stays armed. */
 static pg_noinline void
 prepare(pgospStatementPoint *statement, const pgospPointKind *kind)
 {
@@ -81,7 +85,7 @@ pgosp_statement_open_known(pgospStatementPoint *statement,
 	pgospKnown *known = pgosp_known_plan(plan);
 	pgospPoint *point = &statement->point;
 
-	/* The attributes may have changed, and with them what is known. */
+	/* The attributes may have changed, and with them the templates. */
 	if (unlikely(!pgosp_session_is_told()))
 		(void) pgosp_session_attributes();
 	if (unlikely(known == NULL || !pgosp_template_is_made(&known->start) ||

@@ -3,13 +3,13 @@
  * trigger.c
  *	  Triggers and event triggers.
  *
- * Those with functions in a language are called by the way of call.c. The
- * triggers behind foreign keys are built in, and the function manager's hook
- * does not see such. But a statement keeps what it looks up of its triggers, and
- * it may be looked up in advance: with our function before the trigger's own.
- * That is done when a traced statement has started, for the tables that it
- * changes. For others (the partitions of a table, COPY, a check at the commit)
- * PostgreSQL makes these things up at the last moment: then a foreign key has no
+ * Triggers with functions in a procedural language are recorded by call.c. The triggers
+ * of foreign keys are built in, and the function manager's hook is not called for
+ * built-in functions. But a statement keeps the functions of its triggers once they are
+ * looked up, and we may look them up in advance and put our function in front of the
+ * trigger's. That is done when a traced statement has started, for the tables that it
+ * changes. For other triggers (of the partitions of a table, of COPY, of a check at the
+ * commit) PostgreSQL makes this data at the last moment: then a foreign key has no
  * pg.trigger, but the queries that it runs are points.
  */
 #include "pgosp.h"
@@ -29,7 +29,7 @@ typedef struct pgospTriggerFacts
 	Oid oid; /* of the trigger, or of an event trigger's function */
 	const char *type;
 	const char *name;
-	const char *table; /* NULL: an event trigger */
+	const char *table; /* NULL: it is an event trigger */
 	char table_schema[NAMEDATALEN];
 	const char *timing;
 	const char *level;
@@ -134,7 +134,8 @@ pgosp_trigger_begin(FunctionCallInfo fcinfo)
 							START_SIZE);
 }
 
-/* A foreign key's trigger has a name of numbers; its constraint tells more. */
+/* Opens the point of a foreign key's trigger, under the name of its constraint: the
+ * trigger's own name only has numbers. */
 static bool
 begin_foreign_key(FunctionCallInfo fcinfo)
 {
@@ -164,7 +165,7 @@ begin_foreign_key(FunctionCallInfo fcinfo)
 							START_SIZE);
 }
 
-/* Called in the place of a foreign key's trigger. */
+/* Called instead of a foreign key's trigger. */
 static Datum
 call_foreign_key(PG_FUNCTION_ARGS)
 {
@@ -172,7 +173,7 @@ call_foreign_key(PG_FUNCTION_ARGS)
 	FmgrInfo function;
 	pgospError error;
 
-	/* It is built in: no catalogue is read, and nothing allocated. */
+	/* The function is built in, so no catalogue is read and nothing is allocated. */
 	fmgr_info(fcinfo->flinfo->fn_oid, &function);
 	if (pgosp_current == NULL || !CALLED_AS_TRIGGER(fcinfo) ||
 		!begin_foreign_key(fcinfo))

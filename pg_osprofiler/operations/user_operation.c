@@ -3,24 +3,25 @@
  * user_operation.c
  *	  Points that a user opens and closes, by osprofiler.start and .stop.
  *
- * Such a point spans statements. It hangs where the statement hangs that calls
- * osprofiler.start, not under it, for it outlives it; and because the statement
- * that calls osprofiler.stop is its child, it ends when that statement ends. A
- * point of a user ends also with the point it hangs under, when the context
- * changes, and with the session.
+ * Such a point spans statements. Its parent is that of the statement that calls
+ * osprofiler.start, because it outlives this statement. The statement that
+ * calls osprofiler.stop is its child, so the point ends when that statement
+ * ends. A user's point also ends with its parent, when the context changes, and
+ * with the session.
  */
 #include "pgosp.h"
 
 #include "utils/memutils.h"
 
-/* Open at a time in one session; a bound for loops that forget to stop. */
+/* The most open points of users in one session: a limit for loops that never call
+ * stop. */
 #define USER_POINTS_MAX 1024
 
 typedef struct pgospUserPoint
 {
-	pgospPoint point; /* first */
+	pgospPoint point; /* must be first */
 	struct pgospUserPoint *outer;
-	bool ending; /* stop was called, in a statement under it */
+	bool ending; /* stop was called, in a statement under this point */
 	char *stop_info;
 } pgospUserPoint;
 
@@ -37,7 +38,7 @@ pgosp_user_point(void)
 	return user != NULL ? &user->point : NULL;
 }
 
-/* Under the running statement, or under a user's point opened in it. */
+/* The parent is the running statement, or a user's point opened in it. */
 void
 pgosp_nested_parent(pgospParent *parent)
 {
@@ -119,7 +120,7 @@ session_alloc(size_t size)
 		TopMemoryContext, size, MCXT_ALLOC_NO_OOM);
 }
 
-/* The name is kept with the point, behind it. */
+/* The point's memory has the name at its end. */
 bool
 pgosp_user_start(const pgospParent *parent, osp_str name, osp_str info)
 {
@@ -177,7 +178,7 @@ pgosp_user_close_all(void)
 	{
 		pgospPoint *point = &innermost->point;
 
-		/* What hangs under a statement that still runs ends with that. */
+		/* A point above a statement that still runs ends with that statement. */
 		if (pgosp_point_is_under(pgosp_current, point))
 			break;
 		pgosp_point_close(point, &interrupted);
