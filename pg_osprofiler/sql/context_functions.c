@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * context_functions.c
- *	  The SQL functions context, headers and traceparent: which context the running
- *	  statement has, why it has none, and what to call on with.
+ *	  The SQL functions context, headers and traceparent: the context of the running
+ *	  statement, or why it has none, and the context for calls of other services.
  */
 #include "pgosp.h"
 
@@ -47,7 +47,7 @@ source_name(pgospSource source)
 	}
 }
 
-/* The context that counts for the running statement, accepted or not. */
+/* The context that applies to the running statement, accepted or not. */
 static const pgospContext *
 context_now(void)
 {
@@ -59,7 +59,8 @@ context_now(void)
 	return context;
 }
 
-/* A context that stands in the client's text, and that the settings do not allow. */
+/* Why a context in the client's text was not used: a setting forbids it; NULL: there is
+ * no such context. */
 static const char *
 reason_in_text(void)
 {
@@ -81,7 +82,8 @@ reason_in_text(void)
 				 "off";
 }
 
-/* A traceparent as the name of the application, which the settings do not allow. */
+/* Why a traceparent in application_name was not used: a setting forbids it; NULL: there
+ * is no such traceparent. */
 static const char *
 reason_in_name(void)
 {
@@ -124,7 +126,7 @@ reason_for_traceparent(const pgospContext *context)
 												: NULL;
 }
 
-/* What is wrong with the context; NULL: nothing. */
+/* What is wrong with the context; NULL: it is all right. */
 static const char *
 reason_in_context(const pgospContext *context)
 {
@@ -180,7 +182,7 @@ row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 		heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 
-/* context(): active, source, verdict, reason, base_id, parent_id, point_id */
+/* context(): returns active, source, verdict, reason, base_id, parent_id, point_id */
 Datum
 pgosp_context(PG_FUNCTION_ARGS)
 {
@@ -213,7 +215,8 @@ pgosp_context(PG_FUNCTION_ARGS)
 	return row(fcinfo, values, nulls);
 }
 
-/* headers(): trace_info and trace_hmac for whoever is called from here */
+/* headers(): returns trace_info and trace_hmac for a service that is called from
+ * here */
 Datum
 pgosp_headers(PG_FUNCTION_ARGS)
 {
@@ -250,7 +253,8 @@ pgosp_headers(PG_FUNCTION_ARGS)
 	return row(fcinfo, values, nulls);
 }
 
-/* traceparent(): the W3C trace context for whoever is called from here */
+/* traceparent(): returns the W3C trace context for a service that is called from
+ * here */
 Datum
 pgosp_traceparent(PG_FUNCTION_ARGS)
 {

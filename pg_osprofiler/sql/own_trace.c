@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * own_trace.c
- *	  The SQL functions challenge and notifications: a trace as its notifications, for
- *	  whoever may read all of them, and for whoever has made that trace.
+ *	  The SQL functions challenge and notifications: they return the notifications of a
+ *	  trace to users who may read all traces, and to the user who made the trace.
  *
- * Without a setting a server stores traces in its data directory, where no client can
- * read. So a client may ask the server for a trace. Members of pg_read_all_stats may
- * have any. Others show that they hold a key: they sign a context whose base_id is the
- * trace and whose parent_id is this session's challenge, which is never sent for any
- * other purpose. No signature that travels with statements, and none of another
- * session, is of use here. They also get no trace that holds statements of other
- * users, and none from a collector that others write to.
+ * By default, a server stores traces in its data directory, where clients cannot read.
+ * So a client may ask the server for a trace. Members of pg_read_all_stats may read all
+ * traces. Other users have to prove that they hold a key: they sign a context whose
+ * base_id is the trace and whose parent_id is this session's challenge, which is never
+ * sent for any other purpose. So signatures that travel with statements, and those of
+ * other sessions, are useless here. These users also get no trace that holds statements
+ * of other users, and none from a collector to which others write.
  */
 #include "pgosp.h"
 
@@ -31,13 +31,13 @@
 PG_FUNCTION_INFO_V1(pgosp_challenge);
 PG_FUNCTION_INFO_V1(pgosp_notifications);
 
-/* What is read of a trace. Nothing in it raises an error while the driver is at
- * work. */
+/* A trace that is read. None of its functions raises an error while the driver
+ * works. */
 typedef struct pgospOwnTrace
 {
-	osp_buf lines;   /* the notifications, a line each */
+	osp_buf lines;   /* the notifications, one in each line */
 	osp_buf scratch; /* a user's name */
-	bool check;      /* whether all statements are of this user */
+	bool check;      /* check whether all statements are this user's */
 	bool of_others;
 } pgospOwnTrace;
 
@@ -51,7 +51,7 @@ write_challenge(char out[CHALLENGE_MAX])
 			 (int64) MyStartTimestamp);
 }
 
-/* challenge(): what notifications() wants to see as the parent_id */
+/* challenge(): returns the parent_id that notifications() expects */
 Datum
 pgosp_challenge(PG_FUNCTION_ARGS)
 {
@@ -100,8 +100,8 @@ check_proof(FunctionCallInfo fcinfo, osp_str name)
 						  "challenge of this session."));
 }
 
-/* Others write to a collector that is configured; what they have recorded there
- * cannot be told from what this user has. */
+/* Raises an error if a collector is configured: others may write to it, and their
+ * points cannot be distinguished from those of this user. */
 static void
 check_collector(void)
 {
@@ -117,7 +117,7 @@ check_collector(void)
 						"pg_read_all_stats."));
 }
 
-/* Is it a statement that another user has sent? */
+/* Is it a statement that another user sent? */
 static bool
 is_of_another(pgospOwnTrace *trace, osp_str json)
 {
@@ -134,7 +134,7 @@ is_of_another(pgospOwnTrace *trace, osp_str json)
 		   !osp_str_eq(osp_buf_str(&trace->scratch), osp_str_of(user));
 }
 
-/* An osp_point_fn. */
+/* Keeps a notification; an osp_point_fn. */
 static osp_status
 add_line(void *ctx, osp_str json)
 {
@@ -147,7 +147,8 @@ add_line(void *ctx, osp_str json)
 	return osp_buf_status(&trace->lines);
 }
 
-/* notifications(base_id, trace_info, trace_hmac): a row for each, as JSON */
+/* notifications(base_id, trace_info, trace_hmac): returns a row of JSON for each
+ * notification */
 Datum
 pgosp_notifications(PG_FUNCTION_ARGS)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rows.c
- *	  What the SQL functions share that return sets.
+ *	  Functions for the SQL functions that return sets.
  */
 #include "pgosp.h"
 

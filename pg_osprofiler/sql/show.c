@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * show.c
- *	  The SQL functions show, explain and points: a trace as it is in the collector.
+ *	  The SQL functions show, explain and points, which read a trace from the collector.
  *
- * A trace tells what others have run, so only members of pg_read_all_stats may
- * call these. They run no SQL, and so no search_path matters to them.
+ * A trace shows what other users have run, so only members of pg_read_all_stats
+ * may call these functions. The functions run no SQL, so search_path does not
+ * matter to them.
  */
 #include "pgosp.h"
 
@@ -34,7 +35,8 @@ read_trace(FunctionCallInfo fcinfo, const osp_allocator *alc)
 	return pgosp_collector_read(pgosp_trace_argument(fcinfo), alc);
 }
 
-/* An empty drawing would say that nothing happened. */
+/* Raises an error if there is no such trace: an empty drawing would mean that nothing
+ * happened. */
 static void
 report_no_trace(FunctionCallInfo fcinfo)
 {
@@ -68,7 +70,8 @@ draw_findings(osp_report *report, const osp_draw_options *options,
 	return osp_report_explain(report, options, text, &count);
 }
 
-/* The lines of a text about the trace that the arguments name, in a width. */
+/* Returns the lines of a text about a trace; the arguments are the trace and the
+ * width. */
 static Datum
 return_lines(FunctionCallInfo fcinfo, pgosp_draw draw)
 {
@@ -104,14 +107,15 @@ return_lines(FunctionCallInfo fcinfo, pgosp_draw draw)
 	return (Datum) 0;
 }
 
-/* show(base_id, width): the drawn tree, a line each */
+/* show(base_id, width): returns the drawn tree, a row for each line */
 Datum
 pgosp_show(PG_FUNCTION_ARGS)
 {
 	return return_lines(fcinfo, osp_report_draw);
 }
 
-/* explain(base_id, width): why it took so long; no row: nothing stands out */
+/* explain(base_id, width): returns why the trace took so long; no rows: nothing stands
+ * out */
 Datum
 pgosp_explain(PG_FUNCTION_ARGS)
 {
@@ -145,7 +149,7 @@ add(pgospPointRow *row, Datum value, bool isnull)
 	row->count++;
 }
 
-/* cut: the name without its -start or -stop */
+/* cut: add the name without its -start or -stop */
 static void
 add_text(pgospPointRow *row, const Jsonb *json, const char *key, bool cut)
 {
@@ -206,7 +210,8 @@ parse(osp_str json)
 		jsonb_in, CStringGetDatum(pgosp_storable_json(json))));
 }
 
-/* May raise an error: the report's memory goes with that of the call. */
+/* Adds the row of a point. May raise an error, because the report's memory is freed
+ * with that of the call. */
 static osp_status
 put_point(void *ctx, const osp_report_node *node)
 {
@@ -239,7 +244,8 @@ put_point(void *ctx, const osp_report_node *node)
 	return OSP_OK;
 }
 
-/* points(base_id): a row for each point, in the order in which they are drawn */
+/* points(base_id): returns a row for each point, in the order in which they are
+ * drawn */
 Datum
 pgosp_points_of_trace(PG_FUNCTION_ARGS)
 {

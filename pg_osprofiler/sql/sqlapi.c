@@ -3,8 +3,8 @@
  * sqlapi.c
  *	  The SQL functions init, set_context, start and stop.
  *
- * They act for the session that calls them and reveal nothing of others. Unlike
- * the hooks they may raise errors, for wrong arguments.
+ * They act for the session that calls them and reveal nothing of other
+ * sessions. Unlike the hooks, they may raise errors, for wrong arguments.
  */
 #include "pgosp.h"
 
@@ -33,7 +33,7 @@ set_setting(const char *name, const char *value)
 							 false);
 }
 
-/* init(trace_info, trace_hmac): is the context accepted? */
+/* init(trace_info, trace_hmac): sets the context of the session; is it accepted? */
 Datum
 pgosp_init(PG_FUNCTION_ARGS)
 {
@@ -48,7 +48,7 @@ pgosp_init(PG_FUNCTION_ARGS)
 				   pgosp_context_of_setting()->verdict == OSP_CTX_ACCEPTED);
 }
 
-/* set_context(text): is the context accepted that the next statement has? */
+/* set_context(text): sets the context of the next statement; is it accepted? */
 Datum
 pgosp_set_context(PG_FUNCTION_ARGS)
 {
@@ -59,7 +59,7 @@ pgosp_set_context(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(pgosp_context_set_next(context));
 }
 
-/* A copy in UTF-8, terminated. */
+/* Copies a text in UTF-8, terminated. */
 static osp_str
 utf8(osp_str text, size_t max)
 {
@@ -68,7 +68,7 @@ utf8(osp_str text, size_t max)
 	return osp_str_n(pnstrdup(converted.ptr, converted.len), converted.len);
 }
 
-/* The text of an argument that is jsonb; it must be an object, or null. */
+/* The text of an argument of type jsonb, which must be an object or null. */
 static osp_str
 info_argument(FunctionCallInfo fcinfo, int n)
 {
@@ -115,9 +115,10 @@ name_argument(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * Where a point that the running statement asks for hangs: beside the
- * statement, which it outlives; but under a utility statement, which runs a
- * procedure or a block of code. False: nothing is traced.
+ * Finds the parent for a point that the running statement starts. The point
+ * becomes the statement's sibling, which it outlives; but it becomes a child of
+ * a utility statement, which runs a procedure or a block of code. False:
+ * nothing is traced.
  */
 static bool
 find_parent(pgospParent *parent, osp_context *context)
@@ -150,7 +151,7 @@ find_parent(pgospParent *parent, osp_context *context)
 	return true;
 }
 
-/* start(name, info): is it recorded? */
+/* start(name, info): opens a user's point; is it recorded? */
 Datum
 pgosp_start(PG_FUNCTION_ARGS)
 {
@@ -164,7 +165,7 @@ pgosp_start(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(pgosp_user_start(&parent, name, info));
 }
 
-/* stop(info): was there a point to stop? */
+/* stop(info): closes the user's innermost point; was there one? */
 Datum
 pgosp_stop(PG_FUNCTION_ARGS)
 {

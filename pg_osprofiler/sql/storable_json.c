@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * storable_json.c
- *	  JSON of a notification as the server's jsonb can hold it.
+ *	  Changes the JSON of a notification so that the server's jsonb can hold it.
  *
- * JSON and Python know texts and numbers that jsonb does not: NUL and halves of
- * surrogate pairs, characters that the database's encoding lacks, numbers beyond
- * the range of numeric, NaN and infinities. Such a character is replaced, such a
- * number becomes a string, so that no notification makes a trace unreadable.
+ * JSON and Python allow texts and numbers that jsonb does not: NUL and halves of
+ * surrogate pairs, characters that the database's encoding lacks, numbers beyond the
+ * range of numeric, NaN and infinities. Such characters are replaced, and such numbers
+ * become strings, so that no notification makes a trace unreadable.
  */
 #include "pgosp.h"
 
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
-/* Digits that numeric has before and behind its point. */
+/* The most digits that numeric has before and behind its decimal point. */
 #define DIGITS_BEFORE_MAX 131072
 #define DIGITS_BEHIND_MAX 16383
 
-/* An exponent beyond this is too large whatever the digits are. */
+/* A larger exponent is too large, whatever the digits are. */
 #define EXPONENT_MAX 1000000
 
 /* The code of the \\uXXXX at p; -1: there is no such escape. */
@@ -38,7 +38,7 @@ is_between(int c, int first, int last)
 	return c >= first && c <= last;
 }
 
-/* Copies the escape at p, or what can stand for it; returns what is behind it. */
+/* Copies the escape at p, or a substitute for it; returns the end of the escape. */
 static const char *
 copy_escape(StringInfo out, const char *p, const char *end)
 {
@@ -59,7 +59,7 @@ copy_escape(StringInfo out, const char *p, const char *end)
 	return p + len;
 }
 
-/* Copies the string whose quote is at p; returns what is behind it. */
+/* Copies the string whose quote is at p; returns the end of the string. */
 static const char *
 copy_string(StringInfo out, const char *p, const char *end)
 {
@@ -80,7 +80,7 @@ copy_string(StringInfo out, const char *p, const char *end)
 	return p;
 }
 
-/* Has numeric room for the number from p to end? It is a number of JSON's. */
+/* Can numeric hold the number from p to end, which is valid in JSON? */
 static bool
 fits_numeric(const char *p, const char *end)
 {
@@ -107,7 +107,7 @@ fits_numeric(const char *p, const char *end)
 		   behind - exponent <= DIGITS_BEHIND_MAX;
 }
 
-/* Copies the number, or the NaN or infinity, at p. */
+/* Copies the number at p, or NaN or infinity; returns its end. */
 static const char *
 copy_number(StringInfo out, const char *p, const char *end)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_list.c
- *	  The SQL function traces: a list of the traces that the collector has.
+ *	  The SQL function traces, which lists the traces of the collector.
  */
 #include "pgosp.h"
 
@@ -20,14 +20,15 @@
 
 PG_FUNCTION_INFO_V1(pgosp_traces);
 
-/* One trace, and behind it the texts of its entry. */
+/* A trace; the texts of its entry are stored behind it. */
 typedef struct listedTrace
 {
 	struct listedTrace *next;
 	osp_trace_entry entry;
 } listedTrace;
 
-/* The traces so far. Nothing here raises an error while the driver is at work. */
+/* The list of traces so far. None of its functions raises an error while the driver
+ * works. */
 typedef struct traceList
 {
 	const osp_allocator *alc;
@@ -35,7 +36,7 @@ typedef struct traceList
 	listedTrace **end;
 } traceList;
 
-/* Copies a text to *at, and moves *at behind it. */
+/* Copies a text to *at, and moves *at to the end of the copy. */
 static osp_str
 keep_text(osp_str text, char **at)
 {
@@ -47,7 +48,7 @@ keep_text(osp_str text, char **at)
 	return kept;
 }
 
-/* An osp_trace_fn. */
+/* Appends a trace to the list; an osp_trace_fn. */
 static osp_status
 keep_trace(void *ctx, const osp_trace_entry *entry)
 {
@@ -72,8 +73,8 @@ keep_trace(void *ctx, const osp_trace_entry *entry)
 	return OSP_OK;
 }
 
-/* A text of the collector in the encoding of the database; what that cannot hold
- * becomes "?". */
+/* Converts a text of the collector to the database's encoding; bytes that it cannot
+ * hold become "?". */
 static Datum
 storable_text(osp_str text)
 {
@@ -119,7 +120,7 @@ put_trace(const pgospRows *rows, const osp_trace_entry *entry)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* A time as nanoseconds since 1970; 0: none is given. */
+/* An argument that is a time, as nanoseconds since 1970; 0: it is null or infinite. */
 static int64
 moment_argument(FunctionCallInfo fcinfo, int number)
 {
@@ -130,7 +131,7 @@ moment_argument(FunctionCallInfo fcinfo, int number)
 	return (time + US_PER_EPOCH_SHIFT) * 1000;
 }
 
-/* traces(since, until, max): a row for each, as the collector orders them */
+/* traces(since, until, max): returns a row for each trace, in the collector's order */
 Datum
 pgosp_traces(PG_FUNCTION_ARGS)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * trace_reader.c
- *	  Reading a trace back from the collector, for the SQL functions.
+ *	  Reads traces back from the collector, for the SQL functions.
  *
- * The driver runs in the backend, so nothing may jump out while it is at work:
- * what it calls of ours raises no error and takes memory that is simply not
- * there when it is used up. Errors are raised when the driver has closed its
- * connection, and so is the interrupt that ended the reading.
+ * The driver runs in the backend, so no error may jump out of it: our functions
+ * that it calls raise no errors, and return NULL when no memory is left. Errors
+ * are raised after the driver has closed its connection, and so is an interrupt
+ * that ended the reading.
  */
 #include "pgosp.h"
 
@@ -20,15 +20,15 @@
 #include "storage/latch.h"
 #include "utils/memutils.h"
 
-#define TIMEOUT_MS  5000 /* that the collector may be silent */
-#define DELIVERY_MS 1000 /* that points may need from the rings to there */
+#define TIMEOUT_MS  5000 /* longest silence of the collector */
+#define DELIVERY_MS 1000 /* the most time for points to reach the collector */
 #define LOOK_MS     10
 
-/* Before each piece of memory, for the size is needed to change it. */
+/* Stands before each piece of memory, because realloc needs the old size. */
 typedef struct pgospPiece
 {
 	size_t size;
-	size_t unused; /* keeps what follows aligned */
+	size_t unused; /* keeps the piece of memory aligned */
 } pgospPiece;
 
 static void *
@@ -106,7 +106,7 @@ pgosp_collector_error(osp_status status, const char *message)
 			shown[0] != '\0' ? errdetail("The collector is %s.", shown) : 0);
 }
 
-/* Is everything out of the rings of this cluster, and out of its spool? */
+/* Are the rings and the spool of this cluster empty? */
 static bool
 is_delivered(void)
 {
@@ -124,7 +124,8 @@ is_delivered(void)
 		   (totals.waiting_bytes == 0 && totals.stat.spool_points == 0);
 }
 
-/* Points of a moment ago may still be on their way. */
+/* Waits a little, because the latest points may still be on their way to the
+ * collector. */
 static void
 wait_for_delivery(void)
 {
@@ -141,18 +142,18 @@ wait_for_delivery(void)
 	}
 }
 
-/* What is asked for, and who gets it. */
+/* The request, and the function that gets the results. */
 typedef struct pgospReading
 {
-	osp_str name; /* of a trace */
+	osp_str name; /* name of the trace to read */
 	osp_point_fn fn;
-	const osp_trace_filter *filter; /* of a list */
+	const osp_trace_filter *filter; /* filter of the list to read */
 	osp_trace_fn list_fn;
 	void *ctx;
-	size_t count; /* of notifications so far */
+	size_t count; /* notifications so far */
 } pgospReading;
 
-/* An osp_point_fn. */
+/* Counts a notification and passes it on; an osp_point_fn. */
 static osp_status
 hand_on(void *ctx, osp_str json)
 {
@@ -162,7 +163,7 @@ hand_on(void *ctx, osp_str json)
 	return reading->fn(reading->ctx, json);
 }
 
-/* What is no notification is left out. */
+/* Adds a notification to the report; anything else is left out. */
 static osp_status
 add_point(void *ctx, osp_str json)
 {
@@ -171,7 +172,8 @@ add_point(void *ctx, osp_str json)
 	return status == OSP_EPROTO ? OSP_OK : status;
 }
 
-/* Asked by the driver while it waits, and between two notifications. */
+/* Has the user cancelled? The driver asks while it waits, and between two
+ * notifications. */
 static bool
 is_interrupted(void *ctx)
 {
@@ -179,7 +181,7 @@ is_interrupted(void *ctx)
 	return QueryCancelPending || ProcDiePending;
 }
 
-/* Reads the trace under the first form of its name that there is. */
+/* Reads the trace under the first form of its name that exists. */
 static osp_status
 read_forms(const osp_driver *driver, osp_driver_conn *conn, osp_str name,
 		   pgospReading *reading, osp_error *err)
@@ -200,7 +202,7 @@ read_forms(const osp_driver *driver, osp_driver_conn *conn, osp_str name,
 	return status;
 }
 
-/* Connects to the collector, which must be able to do what a flag says. */
+/* Connects to the collector, whose driver must have the ability that flag names. */
 static osp_status
 open_collector(const char *uri, const osp_allocator *alc, uint32_t flag,
 			   const osp_driver **driver, osp_driver_conn **conn,
@@ -260,7 +262,7 @@ read_list(const char *uri, const osp_allocator *alc, pgospReading *reading,
 	return status;
 }
 
-/* A report that knows which processes of this cluster are still tracing. */
+/* Makes a report that knows which processes of this cluster are still tracing. */
 static osp_report *
 new_report(const osp_allocator *alc)
 {
@@ -290,7 +292,7 @@ ask_collector(const osp_allocator *alc,
 	if (status != OSP_OK)
 		pgosp_collector_error(status, err.msg);
 
-	/* A connection or a file of the driver's counts as one of ours. */
+	/* A connection or a file of the driver counts as one of PostgreSQL's open files. */
 	if (!AcquireExternalFD())
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_RESOURCES),
@@ -299,7 +301,7 @@ ask_collector(const osp_allocator *alc,
 	ReleaseExternalFD();
 	CHECK_FOR_INTERRUPTS();
 
-	/* The first trace makes the file. */
+	/* The file does not exist before the first trace. */
 	if (status != OSP_OK && status != OSP_ENOENT)
 		pgosp_collector_error(status, err.msg);
 }
