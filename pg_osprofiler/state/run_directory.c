@@ -3,9 +3,9 @@
  * run_directory.c
  *	  The run directory of this cluster, and its status file.
  *
- * Every cluster has a directory of its own in the run directory, named by its
- * system identifier and its data directory: copies of a cluster differ in the
- * second.
+ * Every cluster has a directory of its own in the run directory. Its name comes
+ * from the system identifier and the data directory: copies of a cluster differ
+ * in the latter.
  */
 #include "pgosp_setting.h"
 
@@ -32,8 +32,9 @@ pgosp_rundir(char out[OSP_RUNDIR_PATH_MAX], osp_error *err)
 }
 
 /*
- * A session whose contexts are all refused has no ring, but it counts them: the
- * status file is mapped alone, and again when the run directory is another one.
+ * The status file, for counting. A session whose contexts are all refused has
+ * no ring, but counts them, so it maps the status file alone. It is mapped
+ * again when the run directory has changed.
  */
 osp_runstat *
 pgosp_runstat(void)

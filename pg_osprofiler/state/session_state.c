@@ -3,8 +3,8 @@
  * session_state.c
  *	  The state of a session that several parts read or set: see pgosp_state.h.
  *
- * It lies below all of them, so that a part that needs to know what another one is
- * doing need not call it.
+ * This file is below all parts, so that a part that needs the state of another one does
+ * not have to call it.
  */
 #include "pgosp_setting.h"
 

@@ -2,13 +2,13 @@
  *
  * setting_values.c
  *	  The variables of the settings; worker/guc.c defines the settings and sets
- *	  these.
+ *	  the variables.
  */
 #include "pgosp_setting.h"
 
 #include "miscadmin.h"
 
-/* Numbers and labels are read for every operation, so they lie with the other hot
+/* Numbers and labels are read for every operation, so they are next to the other hot
  * variables. */
 #define SETTING_BOOL(name, variable, ...) bool variable = false;
 #define SETTING_INT(name, variable, ...)  pgosp_hot_data int variable = 0;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shared_lines.c
- *	  Lines of the log of which one stands for all sessions of the server.
+ *	  Lines of the log that stand for many sessions, so that not every session
+ *	  logs the same.
  *
- * What keeps one session from being traced keeps hundreds, and each would log it. What
- * was logged lies in PostgreSQL's shared memory, of which there is always some to spare:
- * the run directory may be what cannot be used. It is asked for when a line is to be
- * logged first. Without it, every session logs for itself.
+ * A problem that keeps one session from being traced keeps hundreds of them, and each
+ * would log it. What was logged is noted in PostgreSQL's shared memory, which always
+ * has some bytes to spare; the run directory is not used, because it may be the
+ * problem. The memory is requested when a line is to be logged for the first time.
+ * Without it, every session logs for itself.
  */
 #include "pgosp_state.h"
 
@@ -17,8 +19,9 @@
 
 static osp_log_limit *limits = NULL; /* one for each pgospLine */
 
-/* Its errors leave us without. Nobody hears of them: nor our own statements, which are
- * told of errors as context is added to these. */
+/* Attaches the shared memory. If that fails, the error is dropped and limits stays
+ * NULL. error_context_stack is cleared so that no callback sees the error: ours would
+ * record it as a statement's. */
 static pg_noinline void
 attach(void)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wait_slot.c
- *	  The slot that a backend shares with the background worker: pgosp_slot.h says
- *	  what for.
+ *	  The slot that a backend shares with the background worker; see pgosp_slot.h.
  */
 #include "pgosp_state.h"
 
@@ -20,7 +19,8 @@ pgospSlot pgosp_slot;
 
 static pgospSlots *slots = NULL;
 
-/* Puts the slot of the file where pgosp_slot is, with what that has in it. */
+/* Maps the backend's slot of the file over the variable pgosp_slot, after copying the
+ * variable's contents into it. */
 static bool
 map_slot(int dir_fd, uint32 number)
 {
