@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cpu_usage.c
- *	  The CPU time of slow statements, and how often the backend was put off a CPU.
+ *	  The CPU time of slow statements, and how often the backend lost a CPU.
  *
  * The kernel counts both for the whole process, and asking it is a system call. So
- * statements do not ask when they begin. The background worker asks at its first
- * look at a statement that has run for some milliseconds (worker/cpu_note.c), and the
- * statement asks at its end. What is recorded is the difference, and how long the time
- * between both was: of a long statement nearly all.
+ * statements do not ask when they begin. The background worker asks when it first sees
+ * that a statement has run for some milliseconds (worker/cpu_note.c), and the statement
+ * asks at its end. The difference is recorded, together with the time between the two,
+ * which is nearly all of a long statement.
  */
 #include "pgosp.h"
 
@@ -15,7 +15,7 @@
 
 #define CPU_MIN_NS INT64CONST(10000000)
 
-/* What the worker noted of the statement that began then; false: nothing. */
+/* Has the worker noted the CPU time of the statement that began at this time? */
 static bool
 was_noted(int64 start_ns)
 {
@@ -52,7 +52,7 @@ pgosp_put_cpu(osp_writer *w, const pgospPoint *point)
 	int64 now_ns = pgosp_now();
 	struct rusage now;
 
-	/* What was paused had others' work in between. */
+	/* While a statement was paused, the process worked for others. */
 	if (point->top != point || point->idle_ns != 0 ||
 		point->paused_ns >= PGOSP_PAUSE_MIN_NS ||
 		now_ns - point->start_ns < CPU_MIN_NS || !was_noted(point->start_ns) ||

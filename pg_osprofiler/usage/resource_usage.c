@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * resource_usage.c
- *	  What was used: buffers, time for I/O, WAL, compilation.
+ *	  Encodes what a statement used: buffers, time for I/O, WAL, compilation.
  *
- * All of it are differences of counters that the server keeps anyway. What is
- * zero is left out.
+ * All values are differences of counters that the server keeps anyway. Zeroes
+ * are left out.
  */
 #include "pgosp.h"
 #include "pgosp_known.h"
@@ -133,7 +133,8 @@ pgosp_usage_add_jit(pgospUsage *usage, const EState *estate)
 		add_jit(usage, estate->es_jit_worker_instr);
 }
 
-/* How long the server worked on it, where that is less than it took. */
+/* Encodes how long the server worked on the statement, if that is less than its
+ * duration. */
 static void
 put_active(osp_writer *w, const pgospPoint *point, int64 active_ns)
 {

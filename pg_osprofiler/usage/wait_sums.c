@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wait_sums.c
- *	  What a statement waited for, by the sums that the background worker has sampled.
+ *	  Encodes what a statement waited for, from the sums that the background worker has
+ *	  sampled.
  *
  * The slot of the backend (pgosp_slot.h) has sums since the last top-level statement
- * began. A statement remembers what they were when it began, and reports the
- * differences.
+ * began. A statement remembers the sums at its begin, and reports the differences.
  */
 #include "pgosp_lockwait.h"
 #include "pgosp_usage.h"
 
 #define NS_PER_MS INT64CONST(1000000)
 
-/* How many sums there are; those of them can be read then. */
+/* The number of sums in the slot. The worker raises it after it has written a sum, so
+ * that many sums can be read. */
 static int
 sum_count(void)
 {
@@ -31,7 +32,8 @@ pgosp_waits_copy(pgospWaits *waits)
 		   sizeof(waits->ns[0]) * (size_t) waits->count);
 }
 
-/* The names of some events are kept where it takes a lock to read them. */
+/* The name of a wait event; NULL for events whose names can only be read with a
+ * lock. */
 static const char *
 name_of(uint32 event)
 {
@@ -61,7 +63,8 @@ put_wait(osp_writer *w, uint32 event, int64 ns)
 	osp_put_f64(w, osp_str_of(key), (double) ns / (double) NS_PER_MS);
 }
 
-/* A look that comes late may add to the sums what the statement before waited for. */
+/* A late look of the worker may add waits of the statement before to the sums, so no
+ * wait is longer than the statement. */
 void
 pgosp_put_waits(osp_writer *w, const pgospWaits *then)
 {
