@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * collector_setting.c
- *	  Which collector the traces of this cluster go to.
+ *	  Finds the collector to which the traces of this cluster go.
  *
  * The file of osprofiler.connection_string_file counts first, then
- * osprofiler.connection_string, then a database in the data directory. The file
- * is read each time that somebody asks: that is when the shipper starts, at each
- * reload, and when a trace is read back.
+ * osprofiler.connection_string, then a database in the data directory. The file is read
+ * each time the collector is asked for: when the shipper starts, at each reload, and
+ * when a trace is read back.
  */
 #include "pgosp.h"
 
@@ -29,7 +29,8 @@ set_relative(osp_error *err, const char *absolute, osp_str path)
 		path.ptr);
 }
 
-/* Of sqlite:/// the third slash stands before the path, as for SQLAlchemy. */
+/* Checks that a path is absolute. In sqlite:/// the third slash comes before the path,
+ * as in SQLAlchemy. */
 static osp_status
 check_path(osp_str scheme, osp_str rest, osp_error *err)
 {

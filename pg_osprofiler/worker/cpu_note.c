@@ -3,9 +3,9 @@
  * cpu_note.c
  *	  The CPU time of a backend so far, and how often it gave up a CPU or lost it.
  *
- * A process can ask the kernel for the CPU time of another one of the same user. The
- * rest stands in /proc, which has times in ticks of 10 ms: they only say which part of
- * the CPU time was the kernel's.
+ * A process can ask the kernel for the CPU time of another process of the same user.
+ * The rest is read from /proc, whose times are in ticks of 10 ms: they only tell the
+ * user part from the kernel's part of the CPU time.
  */
 #include "wait_watch.h"
 
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Members of /proc/PID/stat, counted from the one behind the program's name. */
+/* Members of /proc/PID/stat, counted from the one after the program's name. */
 #define STAT_MAJOR_FAULTS 9
 #define STAT_USER_TICKS   11
 

@@ -3,14 +3,15 @@
  * guc.c
  *	  Defines the settings of settings.def and applies the effects of new values.
  *
- * What decides where traces go is read from the configuration files and can be
- * changed by a reload; what decides how much of a statement is recorded is a
- * superuser's; the context and the kinds of operations are the user's own.
+ * Settings that decide where traces go are read from the configuration files,
+ * and a reload can change them. Settings that decide how much of a statement is
+ * recorded are for superusers only. Each user may set the context and the kinds
+ * of operations.
  *
- * The keys and the connection string may hold secrets: they are shown to nobody
- * (SHOW gives a mask, pg_settings does not have them). But a process that has not
- * loaded the module shows them like any placeholder, and PostgreSQL logs changes
- * of them, so secrets belong into files; settings_warning.c says so in the log.
+ * The keys and the connection string may hold secrets, so they are shown to nobody
+ * (SHOW masks them, pg_settings does not list them). But a process that has not loaded
+ * the module shows them like any placeholder, and PostgreSQL logs their changes, so
+ * secrets belong into files; settings_warning.c says so in the log.
  */
 #include "pgosp.h"
 
@@ -22,7 +23,8 @@
 
 #define PREFIX "osprofiler"
 
-/* PostgreSQL keeps texts in variables of its own and frees what it replaces. */
+/* PostgreSQL keeps texts in variables of its own and frees the old text when a setting
+ * changes. */
 #define SETTING_TEXT(name, ...)   static char *text_of_##name = NULL;
 #define SETTING_LABEL(name, ...)  static char *text_of_##name = NULL;
 #define SETTING_POINTS(name, ...) static char *text_of_##name = NULL;
@@ -76,7 +78,8 @@ enum
 	SECRET = 32
 };
 
-/* A setting has a new value, or the old one again; all variables are set. */
+/* Called when a setting has a new value, or its old one again, and all variables are
+ * set. */
 static void
 apply_effects(const char *name, int effects)
 {
@@ -182,7 +185,7 @@ check_label(char **newval, void **extra, GucSource source)
 {
 	size_t len = *newval != NULL ? strlen(*newval) : 0;
 
-	/* A configuration file may hold anything. */
+	/* A value in a configuration file may be any bytes. */
 	if (len > 0 &&
 		!pg_verify_mbstr(GetDatabaseEncoding(), *newval, (int) len, true))
 	{
@@ -214,7 +217,7 @@ show_connection_string(void)
 	return shown;
 }
 
-/* They go into every record, in UTF-8: they are made ready for that once. */
+/* Converts a label to UTF-8, because it goes into every record. */
 static osp_str
 label_of(const char *value, char space[OSP_LABEL_MAX])
 {
@@ -259,7 +262,8 @@ label_of(const char *value, char space[OSP_LABEL_MAX])
 
 #define HIDDEN (GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE)
 
-/* The columns behind the two texts are in the order of these functions. */
+/* The columns after the two texts are in the order of the arguments of these
+ * functions. */
 #define DEFINE(type, name, check, show, ...) \
 	DefineCustom##type##Variable(            \
 		PREFIX "." #name, __VA_ARGS__, check, assign_##name, show);

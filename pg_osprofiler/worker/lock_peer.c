@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lock_peer.c
- *	  Reads the lock table and what other backends say of themselves.
+ *	  Reads the lock table, and what other backends show in pg_stat_activity.
  *
- * A part of the table is locked for readers, only if that is to be had at once, and
- * while at most ENTRIES_MAX entries are looked at. Nothing is allocated and nothing
+ * To read a part of the table, its lock is taken in shared mode, only if it is free at
+ * once, and held for at most ENTRIES_MAX entries. Nothing is allocated, and no error is
  * raised.
  */
 #include "wait_watch.h"
@@ -41,8 +41,9 @@ conflicts(const LOCK *lock, const PROCLOCK *held, const PGPROC *waiter)
 		   (held->holdMask & conflicts_of(lock, waiter)) != 0;
 }
 
-/* Does the other one wait for the same lock, since before, for what keeps the waiter from
- * getting it? Then it is first, though it does not hold the lock yet. */
+/* Does other wait for the same lock, at least as long as waiter, in a mode that
+ * conflicts? Then it gets the lock first, so it keeps waiter waiting without holding
+ * the lock yet. */
 static bool
 is_ahead(const LOCK *lock, const PROCLOCK *held, PGPROC *waiter)
 {
@@ -106,7 +107,8 @@ pgosp_lock_root(PGPROC *holder, const PGPROC *waiter, int *length)
 		if (lock == NULL)
 			break;
 
-		/* It may be another lock's by now, which the holder does not wait for. */
+		/* The entry may belong to another lock by now, for which the holder does not
+		 * wait. */
 		tag = lock->tag;
 		holder = pgosp_lock_holder(holder, &tag, &count);
 		if (holder == NULL || holder == waiter)
@@ -147,7 +149,7 @@ pgosp_lock_row(PGPROC *waiter, LOCKTAG *row)
 	return false;
 }
 
-/* A copy of what is needed of the entry; false: it changed meanwhile. */
+/* Copies the needed members of a backend's status; false: it changed meanwhile. */
 static bool
 copy_status(pgospLockPeer *peer, volatile PgBackendStatus *status, int pid)
 {
@@ -169,8 +171,9 @@ copy_status(pgospLockPeer *peer, volatile PgBackendStatus *status, int pid)
 	return pgstat_read_activity_complete(before, after);
 }
 
-/* What the backend says of itself; NULL: it is not known. The slot that it comes of
- * is a file: what is no address of shared memory must not stop the server. */
+/* The status of another backend; NULL: it is not known. Its address comes from the
+ * slot, which is a file, so it is checked: a wrong address must not crash the
+ * server. */
 static volatile PgBackendStatus *
 status_of(const PGPROC *proc, const pgospLook *look)
 {
@@ -195,7 +198,7 @@ trace_of(const PGPROC *proc, osp_uuid *trace)
 	if (holder == NULL || holder->slot->pid != proc->pid)
 		return false;
 
-	/* Copied before it is checked: it may change meanwhile. */
+	/* The note is copied before it is checked, because it may change meanwhile. */
 	memcpy(&note, &holder->slot->note, sizeof(note));
 	if (note.transaction == 0 ||
 		note.transaction != pgosp_transaction_of(proc) ||
@@ -205,8 +208,9 @@ trace_of(const PGPROC *proc, osp_uuid *trace)
 	return true;
 }
 
-/* What another backend says may hold a secret, also if it is never traced. Of a text that
- * was cut off all constants go, for the words that reveal one may be in what is missing. */
+/* Masks the text of another backend, which may hold a secret even if the backend is
+ * never traced. In a text that was cut, the words that reveal a secret may be missing,
+ * so all constants are removed. */
 static void
 mask_text(pgospLockPeer *peer)
 {

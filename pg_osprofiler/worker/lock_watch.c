@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lock_watch.c
- *	  Sees which lock a backend waits for, and who holds it. In the background worker.
+ *	  Finds out, in the background worker, which lock a backend waits for, and who holds
+ *	  it.
  *
- * The sampling of wait_watch.c sees that a backend waits for a lock. Who holds it
- * stands in PostgreSQL's lock table, of which a part must be locked to be read
- * (lock_peer.c). That is done when the wait is first seen, and whenever it has become
- * twice as old.
+ * The sampling of wait_watch.c sees that a backend waits for a lock. The holder is in
+ * PostgreSQL's lock table, of which a part must be locked to be read (lock_peer.c).
+ * That is done when the wait is first seen, and again whenever the wait is twice as
+ * old.
  */
 #include "wait_watch.h"
 
 #include "storage/lmgr.h"
 #include "utils/timestamp.h"
 
-/* A holder is looked for again no earlier. */
+/* The least time before the holder is looked up again. */
 #define HOLDER_AGAIN_NS (20 * PGOSP_NS_PER_MS)
 
-/* Who holds the lock now, into wait; false: nobody, or that cannot be seen. */
+/* Reads into wait who holds the lock now; false: nobody, or it cannot be seen now. */
 static bool
 read_holders(pgospLockWait *wait, const pgospLook *look)
 {
@@ -34,7 +35,7 @@ read_holders(pgospLockWait *wait, const pgospLook *look)
 	return true;
 }
 
-/* Of what another process is in for some time, the part that was over when the wait
+/* The time that another process has been in its state, as it was when the wait
  * began. */
 static void
 set_back(pgospLockPeer *peer, double age_ms)
@@ -42,8 +43,9 @@ set_back(pgospLockPeer *peer, double age_ms)
 	peer->state_ms = Max(peer->state_ms - age_ms, 0);
 }
 
-/* Notes who holds the lock. In a long wait it may be somebody else later on, who then has
- * it for most of the time: it is looked for again when the wait is twice as old. */
+/* Notes who holds the lock. In a long wait another process may get the lock and hold it
+ * for most of the time, so the holder is looked up again when the wait is twice as
+ * old. */
 static void
 find_holders(pgospWatched *watched, const pgospLook *look)
 {
@@ -69,7 +71,8 @@ find_holders(pgospWatched *watched, const pgospLook *look)
 	*(volatile bool *) &wait->held = true;
 }
 
-/* When it began, if PostgreSQL knows; else when we could have seen it first. */
+/* When the wait began, if PostgreSQL knows; else the earliest time at which it can have
+ * begun. */
 static int64
 start_of_wait(const pgospLook *look)
 {
@@ -79,7 +82,7 @@ start_of_wait(const pgospLook *look)
 	return Max(ago >= 0 ? look->now_ns - ago : look->before_ns, look->since_ns);
 }
 
-/* The lock that the backend waits for; false: none, or it changes. */
+/* The lock that the backend waits for; false: there is none, or it changes now. */
 static bool
 lock_of(const pgospLook *look, LOCKTAG *tag, LOCKMODE *mode)
 {
@@ -94,8 +97,8 @@ lock_of(const pgospLook *look, LOCKTAG *tag, LOCKMODE *mode)
 	return *waits_for == lock;
 }
 
-/* The number of the next wait, if the backend has taken enough of those before. One that
- * it has not, for it runs nothing that is traced, makes room for the next. */
+/* The number for the next wait; false: there is no room. If the backend runs nothing
+ * that is traced and takes no waits, the next wait replaces its last one. */
 static bool
 next_number(const pgospSlot *slot, uint32 *number)
 {
@@ -143,14 +146,15 @@ pgosp_lock_wait_ends(pgospWatched *watched, int64 now_ns)
 	watched->wait = NULL;
 }
 
-/* Has the backend taken the wait? Then its place is free. */
+/* Has the backend copied the wait? Then the wait's place in the slot is free again. */
 static bool
 is_taken(const pgospWatched *watched)
 {
 	return (int32) (watched->slot->lockwaits_taken - watched->wait_number) > 0;
 }
 
-/* Is it the wait that was seen before? One lock may be waited for twice in a row. */
+/* Is it still the wait that was seen before? A backend may wait twice in a row for one
+ * lock. */
 static bool
 goes_on(pgospWatched *watched, const pgospLook *look, const LOCKTAG *tag)
 {
@@ -164,9 +168,9 @@ goes_on(pgospWatched *watched, const pgospLook *look, const LOCKTAG *tag)
 }
 
 /*
- * When deadlock_timeout ends, a backend that waits for a lock is awake while it looks
- * for a deadlock and writes to the log, which can take long. The wait goes on then,
- * though its event is another, or none.
+ * When deadlock_timeout ends, a backend that waits for a lock wakes up to search for a
+ * deadlock and to write to the log, which can take long. Its wait then goes on,
+ * although its wait event is another one, or none.
  */
 bool
 pgosp_lock_look(pgospWatched *watched, pgospLook *look)

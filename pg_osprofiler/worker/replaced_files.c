@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * replaced_files.c
- *	  Have the library and the agent been replaced since this worker loaded the one and
- *	  started the other?
+ *	  Checks whether the library and the agent have been replaced since this worker
+ *	  loaded the one and started the other.
  *
- * After an upgrade, sessions that begin load the new library, and the worker would serve
- * them with the old one and with the old agent until the server ends. What rings look
- * like belongs to one version. The worker is awake every ten seconds anyway.
+ * After an upgrade, new sessions load the new library, but the worker would serve them
+ * with the old library and the old agent until the server ends. The layout of rings
+ * belongs to one version. The check costs little, because the worker is awake every ten
+ * seconds anyway.
  *
  * A server that loaded the library at its start goes on with the old one until it is
  * restarted, and so does its worker.
@@ -20,7 +21,7 @@
 
 #define CHECK_NS INT64CONST(10000000000)
 
-/* A file that is younger is perhaps still being written. */
+/* A file that changed less long ago may still be in the process of being written. */
 #define SETTLED_S 1
 
 typedef struct pgospFile
@@ -48,7 +49,7 @@ note_file(pgospFile *file, const char *path)
 		file->path[0] = '\0';
 }
 
-/* A file that was removed is not replaced: what runs goes on. */
+/* Has the file been replaced? A file that was removed has not: what runs goes on. */
 static bool
 is_replaced(const pgospFile *file)
 {

@@ -6,8 +6,8 @@
 #include "pgosp.h"
 
 /*
- * Of Port only names are read here. Its layout is the same without Kerberos, and
- * so Kerberos' headers need not be installed.
+ * Only names are read from the struct Port here. Its layout is the same without
+ * Kerberos, so the headers of Kerberos need not be installed.
  */
 #undef ENABLE_GSS
 #include "libpq/libpq-be.h"
@@ -19,7 +19,8 @@ static bool begun = false;
 static MemoryContext error_memory = NULL;
 static MemoryContext record_memory = NULL;
 
-/* Errors here (there is no memory) leave us without, and do no other harm. */
+/* Makes the memory contexts. If there is no memory, the error is dropped and they stay
+ * NULL. */
 static void
 make_memory(void)
 {
@@ -42,8 +43,8 @@ make_memory(void)
 	PG_END_TRY();
 }
 
-/* A session may begin in the middle of an error's report, where there must be no other
- * error. Then the memory is made when it is asked for next. */
+/* Makes the memory contexts, except while an error is reported, when there must be no
+ * other error. Then they are made at the next request. */
 static void
 ensure_memory(void)
 {

@@ -3,8 +3,8 @@
  * session_ring.c
  *	  The backend's ring, made when its first statement is traced.
  *
- * Should the run directory be unusable, or full, that is logged, once a minute for all
- * sessions; nothing is traced then, and it is tried again now and then.
+ * If the run directory is unusable or full, nothing is traced. That is logged once a
+ * minute for all sessions, and the session tries again from time to time.
  */
 #include "pgosp.h"
 
@@ -39,7 +39,7 @@ fail(void)
 						  "logged once a minute."));
 }
 
-/* Says of how many sessions without a ring no line was logged. */
+/* Logs how many sessions without a ring were not mentioned in a line yet. */
 static void
 log_rest(const osp_runstat *stat)
 {
@@ -55,7 +55,7 @@ log_rest(const osp_runstat *stat)
 							sessions));
 }
 
-/* Once for each time that a session is without a ring. */
+/* Counts a session that has no ring, once for each time that it loses its ring. */
 static void
 count_untraced(void)
 {
@@ -95,7 +95,8 @@ open_producer(void)
 	pgosp_slot_open(path);
 }
 
-/* After a reload: the directory or the way when full may be another. */
+/* After a reload, adopts a new setting for full rings, and closes the ring if the run
+ * directory is another one. */
 static void
 look_at_settings(void)
 {
@@ -113,7 +114,7 @@ look_at_settings(void)
 osp_producer *
 pgosp_producer_look(void)
 {
-	/* Points that are open belong into the ring that has their start. */
+	/* Open points belong into the ring that has their start. */
 	if (pgosp_ring_at != PgReloadTime && pgosp_busy == 0)
 	{
 		failed = false;
@@ -141,7 +142,7 @@ pgosp_producer_close(void)
 	pgosp_ring = NULL;
 	pgosp_slot_close();
 	pgosp_disarm();
-	/* The session is at its end: no other ring for it. */
+	/* The session ends: it must not get another ring. */
 	failed = true;
 	retry_ns = PG_INT64_MAX;
 }

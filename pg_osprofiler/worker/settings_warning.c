@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * settings_warning.c
- *	  The line in the log that says: secrets belong into files, not settings.
+ *	  Writes the line into the log which says that secrets belong into files,
+ *	  not settings.
  *
- * A process that has not loaded the module (replication, autovacuum, a session
- * before LOAD) shows the module's settings to everybody, for they are placeholders
- * there; and PostgreSQL itself logs the new value when a setting changes.
+ * A process that has not loaded the module (replication, autovacuum, a session before
+ * LOAD) shows the module's settings to everybody, because they are placeholders there.
+ * And PostgreSQL itself logs the new value when a setting changes.
  *
- * The line comes once for each setting, at each start of the server and each
- * reload. If the postmaster has loaded the module, it is the one that says it. Else
- * the first session after a start or a reload does; which one is the first is
- * noted by the time of a file in the run directory.
+ * The line is written once for each setting, at each start of the server and each
+ * reload. If the postmaster has loaded the module, it writes the line; else the first
+ * session after a start or a reload does. The modification time of a file in the run
+ * directory shows whether a session was the first.
  */
 #include "pgosp.h"
 
@@ -24,8 +25,8 @@
 
 #define MARK "warned"
 
-/* The file's clock is coarser than PostgreSQL's, and each process has a reload
- * of its own a bit later than the postmaster. */
+/* The file's clock is coarser than PostgreSQL's, and each process reloads the settings
+ * a little later than the postmaster. */
 #define SLACK_US USECS_PER_SEC
 
 static bool said_by_postmaster = false;
@@ -36,7 +37,8 @@ keys_are_secret(void)
 	return pgosp_hmac_keys[0] != '\0';
 }
 
-/* A string that is shown otherwise than it is has a password. */
+/* Does the connection string hold a password? It does if it changes when it is masked
+ * to be shown. */
 static bool
 connection_string_is_secret(void)
 {
@@ -82,7 +84,8 @@ pgosp_secret_assigned(const char *name)
 			warn(name);
 }
 
-/* Is this process the first to come here since the last reload? */
+/* Is this process the first to come here since the last reload? If so, marks the
+ * file. */
 static bool
 take_mark(int fd)
 {

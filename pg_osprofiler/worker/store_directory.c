@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_directory.c
- *	  The directory of the spool and of the default collector, and whose it is.
+ *	  The directory of the spool and of the default collector, and the check
+ *	  that it belongs to this cluster.
  *
- * It lies in the data directory, under a name that base backups leave out. A copy
- * that was made by other means has it, and must neither deliver the spool again nor
- * go on with the traces of the cluster that it was copied from. So a file in the
- * directory says which file it is: by the cluster's system identifier, and by its
- * own inode and time of birth, which a copy of a file never shares with it. (A
- * clone of a whole file system does. Its spool is delivered twice, which readers
- * of traces do not notice.)
+ * The directory is in the data directory, under a name that base backups leave out. A
+ * copy of the cluster that was made by other means has it, too, but must neither
+ * deliver the spool again nor continue the traces of the original cluster. So a file in
+ * the directory, the mark, identifies itself: by the cluster's system identifier, and
+ * by the file's own inode and time of birth, which a copy of the file never has. (A
+ * clone of a whole file system has them. Its spool is delivered twice, which readers of
+ * traces do not notice.)
  *
- * What was copied is set aside, not deleted: a data directory that was moved to
- * another file system looks the same.
+ * A copied directory is set aside, not deleted, because a data directory that
+ * was moved to another file system looks the same.
  */
 #include "pgosp.h"
 
@@ -32,7 +33,7 @@ typedef struct pgospMark
 	char text[128];
 } pgospMark;
 
-/* What the mark with this descriptor has to say. */
+/* Computes the contents that the mark with this descriptor must have. */
 static bool
 expected_mark(int fd, pgospMark *mark)
 {
@@ -71,7 +72,7 @@ make_directories(void)
 		   (mkdir(PGOSP_STORE_DIRECTORY, 0700) == 0 || errno == EEXIST);
 }
 
-/* True if the mark is there now. */
+/* Makes the mark. True if it exists now. */
 static bool
 make_mark(void)
 {
@@ -146,7 +147,8 @@ pgosp_store_prepare(void)
 		log_trouble();
 		return false;
 	}
-	/* Without the directory there is no spool, but there may be a collector. */
+	/* Without the directory there is no spool, but there may be a collector
+	 * elsewhere. */
 	if (!make_directories() || !make_mark())
 		log_trouble();
 	return true;

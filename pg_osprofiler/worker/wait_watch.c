@@ -3,24 +3,24 @@
  * wait_watch.c
  *	  Samples what backends wait for, in the background worker.
  *
- * A look at a backend reads from PostgreSQL's shared memory what it waits for, and
- * takes it that it has waited for that since the look before, or since its operation
- * began. Backends notice nothing of it: no lock is waited for, and nobody is woken.
+ * A look at a backend reads from PostgreSQL's shared memory what the backend waits for.
+ * It is assumed that the backend has waited for that since the previous look, or since
+ * its operation began. Looks do not disturb backends: the worker waits for no lock and
+ * wakes nobody.
  *
- * The looks at a statement come every millisecond at first, later at a sixteenth
- * of the time that it has run, at least every 20 ms. In a stream of short statements
- * they come further and further apart, every eighth millisecond in the end: the
- * first look at a long one among them comes that late. If looks take long, because
- * there are many backends, they come less often, so that they take at most a tenth
- * of the time of one processor.
+ * A statement is looked at every millisecond at first, later at intervals of a
+ * sixteenth of the time that it has run, but at least every 20 ms. In a stream of short
+ * statements the intervals grow, up to 8 ms, so the first look at a long statement
+ * among them may come that late. If looks take long, because there are many backends,
+ * they come less often, so that they take at most a tenth of the time of one processor.
  *
- * When no traced statement has run for a second the worker sleeps. It says so in
- * each slot, and the next statement wakes it by its latch. (To poll for statements
- * would keep the processor of an idle server awake.) A backend that waits for a lock
- * before its statement is planned has not come to any hook of ours, and wakes nobody:
- * once a second a sleeping worker looks whether there is one. The backend that stores its
- * statement and then reads whether the worker sleeps has no memory barrier between
- * both, for each statement would pay for that. So the worker takes another look some
+ * When no traced statement has run for a second, the worker sleeps. It says so in each
+ * slot, and the next statement wakes it by its latch. (To poll for statements would
+ * keep the processor of an idle server awake.) A backend that waits for a lock before
+ * its statement is planned has not reached any hook of ours, and wakes nobody; so a
+ * sleeping worker checks once a second whether there is one. A backend stores its
+ * statement and then reads whether the worker sleeps, without a memory barrier between
+ * the two, which would cost time in each statement. So the worker looks once more, some
  * milliseconds after it has said that it sleeps.
  */
 #include "wait_watch.h"
@@ -30,27 +30,27 @@
 #define LOOK_MIN    1 /* ms */
 #define LOOK_MAX    20
 #define LOOK_SHARE  16
-#define LOOK_YOUNG  8 /* in a stream of short statements, at most */
-#define LOOK_LOCKS  5 /* while a backend waits for a lock, at most */
+#define LOOK_YOUNG  8 /* the most ms in a stream of short statements */
+#define LOOK_LOCKS  5 /* the most ms while a backend waits for a lock */
 #define LOOK_COST   10
-#define LOOK_ASLEEP 10000 /* is the run directory still the same one? */
+#define LOOK_ASLEEP 10000 /* asleep: is the run directory still the same? */
 #define LOOK_EARLY  1000  /* asleep, while there are backends with a slot */
-#define CPU_AGE     2     /* ms, of statements whose CPU time is noted */
-#define CPU_NOTES   4     /* in one look at all backends, at most */
+#define CPU_AGE     2     /* ms; CPU time is noted of statements this old */
+#define CPU_NOTES   4     /* the most in one look at all backends */
 #define QUIET_NS    INT64CONST(1000000000)
 
 static int64 active_ns; /* when a statement was last seen */
-static bool asleep;     /* the slots say so */
-static long nap_ms;     /* in a stream of short statements */
+static bool asleep;     /* the slots say that the worker sleeps */
+static long nap_ms;     /* ms between looks in a stream of short statements */
 
-/* What a look at all backends comes to. */
+/* The result of a look at all backends. */
 typedef struct pgospRound
 {
-	bool active; /* a statement runs, or did */
+	bool active; /* a statement runs, or ran since the last look */
 	bool awake;  /* a slot does not say that the worker sleeps */
-	bool alive;  /* a backend that has a slot is there */
+	bool alive;  /* there is a backend that has a slot */
 	int cpu_notes;
-	long due_ms; /* the next look at one that has run for a while; 0: none */
+	long due_ms; /* until the next look at an older statement; 0: none */
 } pgospRound;
 
 static void
@@ -105,7 +105,7 @@ add(pgospSlot *slot, uint32 event, int64 ns)
 	slot->seen++;
 }
 
-/* The sums are those of this statement. */
+/* Clears the sums of the slot if they are those of another statement. */
 static void
 begin_sums(pgospSlot *slot, int64 began_ns)
 {
@@ -118,7 +118,8 @@ begin_sums(pgospSlot *slot, int64 began_ns)
 	slot->of_ns = began_ns;
 }
 
-/* Reads what the backend does. False: nothing that is traced, or it changes now. */
+/* Reads what the backend does. False: it runs nothing that is traced, or its state
+ * changes just now. */
 static bool
 read_slot(const pgospSlot *shared, PGPROC *proc, pgospLook *look,
 		  int64 *began_ns)
@@ -148,7 +149,7 @@ forget_backend(pgospWatched *it, int pid)
 }
 
 /* Looks at a backend that runs nothing that is traced. It may wait for a lock in the
- * analysis of a statement, which will be traced. */
+ * analysis of a statement that will be traced. */
 static void
 look_early(pgospWatched *it, pgospLook *look, pgospRound *round)
 {
@@ -240,7 +241,8 @@ look_at_all(pgospRound *round)
 	}
 }
 
-/* Nothing runs. */
+/* Called when nothing runs: returns the time until the next look, and goes to sleep
+ * after a while. */
 static long
 go_to_sleep(const pgospRound *round, int64 now_ns)
 {

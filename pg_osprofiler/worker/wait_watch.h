@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * wait_watch.h
- *	  What the background worker sees of backends that wait.
+ *	  How the background worker watches backends that wait.
  */
 #ifndef PGOSP_WAIT_WATCH_H
 #define PGOSP_WAIT_WATCH_H
@@ -13,18 +13,18 @@
 
 #pragma GCC visibility push(hidden)
 
-/* A backend, between two looks at it. */
+/* What the worker keeps of a backend between two looks at it. */
 typedef struct pgospWatched
 {
 	pgospSlot *slot;
-	int pid;        /* of the backend that was there */
-	int64 began_ns; /* of the statement that was seen last */
+	int pid;        /* of the backend that was last seen there */
+	int64 began_ns; /* begin of the statement that was seen last */
 	int64 looked_ns;
-	int64 cpu_of_ns;     /* of the statement whose CPU time was noted last */
-	pgospLockWait *wait; /* that was not seen to end; NULL: none */
+	int64 cpu_of_ns;     /* began_ns of the statement with the last CPU note */
+	pgospLockWait *wait; /* wait whose end was not seen yet; NULL: none */
 	uint32 wait_number;
-	TimestampTz wait_began; /* as PostgreSQL has it; 0: not known */
-	int64 holder_due_ns;    /* when to look again who holds the lock */
+	TimestampTz wait_began; /* begin of the wait by PostgreSQL; 0: not known */
+	int64 holder_due_ns;    /* when to look up the lock's holder again */
 } pgospWatched;
 
 /* One look at a backend that runs a traced statement. */
@@ -32,11 +32,11 @@ typedef struct pgospLook
 {
 	PGPROC *proc;
 	struct pgospPoint *current;
-	const void *status; /* of the backend */
+	const void *status; /* the backend's PgBackendStatus */
 	uint32 event;
 	int64 now_ns;
-	int64 before_ns; /* the look before */
-	int64 since_ns;  /* since when the operation runs */
+	int64 before_ns; /* time of the previous look */
+	int64 since_ns;  /* begin of the running operation */
 } pgospLook;
 
 /* ---- replaced_files.c ---- */
@@ -48,11 +48,12 @@ typedef enum pgospReplaced
 	PGOSP_REPLACED_LIBRARY
 } pgospReplaced;
 
-/* The files as they are now are those that this process has. */
+/* Note that this process uses the library, or the program, in its present form. */
 extern void pgosp_replaced_note_library(const char *path);
 extern void pgosp_replaced_note_program(const char *path);
 
-/* Looks every few seconds, or at once. */
+/* Checks whether a noted file was replaced; only every few seconds, unless at_once is
+ * set. */
 extern pgospReplaced pgosp_replaced_check(bool at_once);
 
 /* ---- wait_watch.c ---- */
@@ -61,58 +62,58 @@ extern pgospReplaced pgosp_replaced_check(bool at_once);
 extern void pgosp_watch_begin(const char *run_directory);
 extern void pgosp_watch_end(void);
 
-/* Looks at all backends. Milliseconds until the next look is due; it is due earlier
- * when the latch is set. */
+/* Looks at all backends. Returns the milliseconds until the next look is due; setting
+ * the latch makes it due earlier. */
 extern long pgosp_watch_look(void);
 
 /* ---- watched_slots.c ---- */
 
-/* The slots of this run directory from now on. */
+/* Uses the slots of this run directory from now on. */
 extern void pgosp_watched_open(const char *run_directory);
 extern void pgosp_watched_close(void);
 
-/* False: there are none. The run directory may have been removed, and made again: looks
- * for that now and then. */
+/* Are there slots? From time to time this checks whether the run directory was removed
+ * and made again. */
 extern bool pgosp_watched_check(int64 now_ns);
 
 /* How many backends there can be. */
 extern uint32 pgosp_watched_count(void);
 
-/* One by its number among all PGPROC; NULL: it has no slot. */
+/* The backend with this number among all PGPROC; NULL: it has no slot. */
 extern pgospWatched *pgosp_watched(uint32 number);
 
 /* ---- cpu_note.c ---- */
 
-/* Notes what the kernel has counted for the backend; false: it does not say. */
+/* Notes the kernel's counters of the backend; false: they cannot be read. */
 extern bool pgosp_cpu_note(pgospSlot *slot, int pid);
 
 /* ---- lock_watch.c ---- */
 
-/* Notes the lock that the backend waits for; false: none. Where it waits for one and
- * has no event, the look gets that of the lock. */
+/* Notes the lock for which the backend waits; false: it waits for none. If a backend
+ * that waits for a lock has no wait event, look gets the event of the lock. */
 extern bool pgosp_lock_look(pgospWatched *watched, pgospLook *look);
 
-/* The backend waits no more. */
+/* Notes that the backend no longer waits for a lock. */
 extern void pgosp_lock_wait_ends(pgospWatched *watched, int64 now_ns);
 
 /* ---- lock_peer.c ---- */
 
-/* Who holds the lock for which a backend waits: the first of those, *count of which
- * there are; NULL: nobody, or that cannot be seen now. */
+/* The process that holds the lock for which a backend waits: the first one of *count
+ * processes. NULL: there is none, or it cannot be seen now. */
 extern PGPROC *pgosp_lock_holder(PGPROC *waiter, const LOCKTAG *tag,
 								 int *count);
 
-/* Who keeps the holder from going on, or the one who keeps that one: the last of a
- * chain of *length that does not lead back to the waiter; NULL: the holder does not
- * wait. */
+/* The process at the end of a chain: it keeps the holder waiting, directly or through
+ * others. *length is the length of the chain, which does not lead back to the waiter.
+ * NULL: the holder does not wait. */
 extern PGPROC *pgosp_lock_root(PGPROC *holder, const PGPROC *waiter,
 							   int *length);
 
-/* The row that the waiter has locked to change it, for which it has to wait for a
- * transaction; false: none. */
+/* The row that the waiter has locked in order to change it, while it waits for a
+ * transaction that changed it; false: there is none. */
 extern bool pgosp_lock_row(PGPROC *waiter, LOCKTAG *row);
 
-/* Notes what another backend says of itself; look is one at the waiter. */
+/* Notes what is known of another backend. look: the look at the waiter. */
 extern void pgosp_lock_peer_note(pgospLockPeer *peer, const PGPROC *proc,
 								 const pgospLook *look);
 

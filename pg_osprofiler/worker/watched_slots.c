@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * watched_slots.c
- *	  The slots of all backends (pgosp_slot.h), as the background worker has them.
+ *	  The slots of all backends (pgosp_slot.h), as the background worker maps them.
  */
 #include "wait_watch.h"
 
@@ -18,9 +18,9 @@
 
 static char directory[OSP_RUNDIR_PATH_MAX];
 static pgospSlots *slots = NULL;
-static pgospWatched *watched = NULL; /* for each PGPROC */
-static ino_t file;                   /* that the slots are in */
-static int64 checked_ns;             /* whether it still is that one */
+static pgospWatched *watched = NULL; /* an element for each PGPROC */
+static ino_t file;                   /* inode of the file with the slots */
+static int64 checked_ns;             /* when file was last checked */
 
 static ino_t
 file_there_is(void)

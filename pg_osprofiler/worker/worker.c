@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * worker.c
- *	  The background worker: starts the shipper, `osprofiler agent`, as a child
- *	  process, and starts it again when it dies.
+ *	  The background worker: it starts the shipper, `osprofiler agent`, as a
+ *	  child process, and starts it again when it dies.
  *
- * Why a child: when a background worker dies by a signal PostgreSQL restarts all
- * backends. So what talks to collectors is a process of its own, that may crash
- * or be killed, and this worker does next to nothing. There is one per cluster,
- * which holds a lock in the run directory. It is not connected to a database.
+ * The shipper is a child because PostgreSQL restarts all backends when a background
+ * worker dies by a signal. So collectors are served by a separate process, which may
+ * crash or be killed, and this worker does next to nothing. There is one worker per
+ * cluster, which holds a lock in the run directory. It is not connected to a database.
  *
- * It also samples what traced backends wait for (wait_watch.c), which needs nothing but
- * PostgreSQL's shared memory.
+ * The worker also samples what traced backends wait for (wait_watch.c), which needs
+ * nothing but PostgreSQL's shared memory.
  *
- * After an upgrade it starts the new agent, and makes room for a worker that loads the new
- * library (replaced_files.c).
+ * After an upgrade, the worker starts the new agent, and makes room for a worker that
+ * loads the new library (replaced_files.c).
  *
- * The connection string goes to the child by its environment, for everybody can
- * read arguments. At the server's end the child gets STOP_MS to deliver or spool
- * what there is; what is left waits in rings and spool. If nothing is, the run directory
- * goes, too. Should this process be gone, the kernel tells the child.
+ * The connection string is passed to the child in its environment, because everybody
+ * can read arguments. When the server stops, the child has STOP_MS to deliver or spool
+ * the remaining points; others wait in rings and spool. If nothing is left, the run
+ * directory is removed, too. If this process dies, the kernel sends the child a signal.
  */
 #include "wait_watch.h"
 
@@ -42,23 +42,23 @@
 
 #include "record/rundir_clear.h"
 
-#define GRACE_MS 1000 /* for backends that end together with us */
+#define GRACE_MS 1000 /* for backends that end together with the worker */
 #define STOP_MS  2000
 
-/* How often it is checked whether a former run directory can go. */
+/* How often the worker checks whether a former run directory can be removed. */
 #define LEAVING_MS 1000L
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS  30000
-#define STABLE_MS        60000 /* having run so long, a child was fine */
+#define STABLE_MS        60000 /* a child that has run so long was fine */
 
-/* The child's status when another shipper has the run directory: one of a
- * worker before us that is about to end. */
+/* The child's exit status when another shipper serves the run directory: that of an
+ * earlier worker, which is about to end. */
 #define STATUS_BUSY   3
 #define BUSY_RETRY_MS 500
 #define BUSY_TRIES    40
 
-/* What the child is started with; any change starts it anew. */
+/* The settings of the child; any change of them restarts it. */
 typedef struct pgospAgentSettings
 {
 	char program[MAXPGPATH];
@@ -72,13 +72,13 @@ typedef struct pgospAgentSettings
 typedef struct pgospAgent
 {
 	pgospAgentSettings
-		settings; /* no connection string: it cannot be started */
+		settings; /* without a connection string it cannot be started */
 	pid_t pid;    /* 0: not running */
 	int64 started_ms;
 	int64 next_start_ms;
 	int backoff_ms;
 	int busy_count;
-	int told_status; /* of the end that was logged last; -1: none */
+	int told_status; /* exit status that was logged last; -1: none */
 	bool told_missing;
 } pgospAgent;
 
@@ -100,8 +100,8 @@ now_ms(void)
 	return osp_mono_now() / 1000000;
 }
 
-/* Operations wait in the rings, and nobody delivers them: the log says why, and so does
- * osprofiler.stat to who asks there. */
+/* Nobody delivers the operations in the rings: says why in the log, and in the status
+ * file for osprofiler.stat. */
 static void
 report_no_collector(const pgospAgentSettings *s, const char *why)
 {
@@ -123,7 +123,7 @@ report_no_collector(const pgospAgentSettings *s, const char *why)
 	(void) close(dir_fd);
 }
 
-/* False, after a line in the log, if the settings make no sense. */
+/* False, after a line in the log, if the settings are not usable. */
 static bool
 read_settings(pgospAgentSettings *s)
 {
@@ -148,7 +148,7 @@ read_settings(pgospAgentSettings *s)
 	return true;
 }
 
-/* In the child: nothing of ours but standard output and error goes on. */
+/* Closes all descriptors in the child except standard output and standard error. */
 static void
 leave_descriptors(void)
 {
@@ -178,7 +178,8 @@ reset_signals(void)
 	(void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The server's own environment must not say how the agent works. */
+/* Removes variables of the server's own environment that would change how the agent
+ * works. */
 static void
 set_environment(const pgospAgentSettings *s)
 {
@@ -217,7 +218,8 @@ become_agent(pgospAgentSettings *s, pid_t worker)
 					s->spool_limit,
 					NULL};
 
-	/* The postmaster signals our whole process group; the child is not meant. */
+	/* The postmaster signals its whole process group; the child must not get these
+	 * signals. */
 	(void) setpgid(0, 0);
 	(void) prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != worker)
@@ -236,7 +238,8 @@ back_off(pgospAgent *agent)
 	agent->backoff_ms = Min(agent->backoff_ms * 2, BACKOFF_LAST_MS);
 }
 
-/* The program may come later, by an installation; so this is no end. */
+/* Is the program there? If not, the worker tries again, because it may be installed
+ * later. */
 static bool
 program_is_there(pgospAgent *agent)
 {
@@ -304,7 +307,7 @@ tell_end(pgospAgent *agent, int status)
 						 WEXITSTATUS(status)));
 }
 
-/* The child is gone; when shall the next one come? */
+/* Called when the child has ended: decides when to start the next one. */
 static void
 agent_ended(pgospAgent *agent, int status)
 {
@@ -367,8 +370,9 @@ stop_agent(pgospAgent *agent)
 	agent->pid = 0;
 }
 
-/* The lock of the run directory, made if need be; -1 if another worker has it.
- * Backends hold it for a moment when they look whether there is a worker. */
+/* Takes the lock of the run directory, which is made if needed; -1 if another worker
+ * has it. Backends hold the lock for a moment when they check whether there is a
+ * worker. */
 static int
 take_lock(const char *run_directory)
 {
@@ -405,7 +409,7 @@ begin_agent(pgospAgent *agent, const pgospAgentSettings *settings)
 	agent->told_missing = false;
 }
 
-/* Is there a ring that the shipper has not removed, for a backend still has it? */
+/* Is there a ring that the shipper has not removed, because a backend still uses it? */
 static bool
 has_rings(const char *run_directory)
 {
@@ -421,10 +425,11 @@ has_rings(const char *run_directory)
 	return found;
 }
 
-/* ---- a run directory that is no longer set ---- */
+/* ---- a former run directory ---- */
 
-/* Its rings stay with their sessions until these come to the next statement, or end. So
- * long it has an agent of its own, whose spool lies there. It is not started again. */
+/* The agent of a run directory that is no longer set. Sessions keep their rings there
+ * until their next statement, or their end. Until then the directory has this agent,
+ * with a spool of its own. It is not started again. */
 static pgospAgent leaving;
 
 static void
@@ -462,7 +467,7 @@ check_leaving(void)
 		end_leaving();
 }
 
-/* After a reload; false if there is nothing left to do for this worker. */
+/* Applies the settings after a reload; false if this worker has nothing left to do. */
 static bool
 reload(pgospAgent *agent, int *lock)
 {
@@ -475,7 +480,7 @@ reload(pgospAgent *agent, int *lock)
 		return false;
 	if (memcmp(&settings, &agent->settings, sizeof(settings)) == 0)
 	{
-		/* It may be that what it did not find is there now. */
+		/* A file that the agent did not find before may exist now. */
 		agent->next_start_ms = 0;
 		return true;
 	}
@@ -495,7 +500,7 @@ reload(pgospAgent *agent, int *lock)
 	return *lock >= 0;
 }
 
-/* Without a connection string only a reload can help. */
+/* May the agent be started? Without a connection string only a reload can help. */
 static bool
 may_start(const pgospAgent *agent)
 {
@@ -518,7 +523,8 @@ wait_for_work(const pgospAgent *agent)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Backends end at the same time, and each leaves its ring to the shipper. */
+/* Waits for backends, which end at the same time and leave their rings to the
+ * shipper. */
 static void
 await_backends(const pgospAgent *agent)
 {
@@ -540,7 +546,7 @@ restart_agent(pgospAgent *agent)
 	begin_agent(agent, &settings);
 }
 
-/* What has to end for a new one after an upgrade? */
+/* The process that has to be replaced after an upgrade. */
 static pgospReplaced
 check_replaced(const pgospAgent *agent, bool at_once)
 {
@@ -551,8 +557,8 @@ check_replaced(const pgospAgent *agent, bool at_once)
 			   : replaced;
 }
 
-/* A worker with the new library takes over, in a slot of its own if there is one, else
- * when the server starts this one again. */
+/* Lets a worker with the new library take over: in a free slot if there is one, else
+ * when the server starts this worker again. */
 static void
 hand_over(int lock)
 {
@@ -562,7 +568,7 @@ hand_over(int lock)
 	proc_exit(pgosp_worker_register() ? 0 : 1);
 }
 
-/* Returns if the server ends, or another worker is in its place. */
+/* Runs the agent until the server stops, or another worker takes this one's place. */
 static void
 supervise(pgospAgent *agent, int lock)
 {
@@ -602,7 +608,7 @@ supervise(pgospAgent *agent, int lock)
 		hand_over(lock);
 }
 
-/* The files that this worker has are those that are there now. */
+/* Notes the library file that this worker has loaded. */
 static void
 note_library(void)
 {

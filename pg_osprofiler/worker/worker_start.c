@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * worker_start.c
- *	  Sees to it, from a backend, that somebody ships the points.
+ *	  Makes sure, from a backend, that the points are shipped.
  *
- * The session that traces starts the background worker of worker.c if there is
- * no shipper and no worker either; a lock on a file of the run directory says
- * whether there is one. Looked at with the first point of a session, and then
- * only while the status file says that there is no shipper, every few seconds.
+ * A session that traces starts the background worker of worker.c if there is
+ * neither a shipper nor a worker; a lock on a file of the run directory shows
+ * whether there is a worker. The session checks that at its first point, and
+ * then every few seconds, but only while the status file says that there is no
+ * shipper.
  */
 #include "pgosp.h"
 
@@ -23,7 +24,7 @@
 
 pgosp_hot_data bool pgosp_worker_looked = false;
 
-/* Wanted while no worker could be registered: in the report of an error. */
+/* A worker was needed, but could not be registered while an error was reported. */
 static bool wanted_later = false;
 static int64 next_look_ns = 0;
 static bool no_slot_told = false;
@@ -81,8 +82,8 @@ pgosp_worker_register(void)
 	strlcpy(worker.bgw_name, "osprofiler shipper", sizeof(worker.bgw_name));
 	strlcpy(worker.bgw_type, "osprofiler shipper", sizeof(worker.bgw_type));
 
-	/* A library that was removed under a session has no worker, which the server would
-	 * try to start again and again. */
+	/* If the library was removed while sessions use it, there is no worker: the server
+	 * would try to start it again and again. */
 	return (worker.bgw_library_name[0] == '/' &&
 			access(worker.bgw_library_name, R_OK) != 0) ||
 		   RegisterDynamicBackgroundWorker(&worker, NULL);
