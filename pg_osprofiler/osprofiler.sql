@@ -164,7 +164,7 @@ COMMENT ON COLUMN @extschema@.stat.last_error IS
 COMMENT ON COLUMN @extschema@.stat.last_error_time IS
 	'when that was';
 
--- These tell of all sessions of the cluster.
+-- The function and the view show all sessions of the cluster.
 REVOKE ALL ON FUNCTION @extschema@.stat() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.stat() TO pg_read_all_stats;
 GRANT SELECT ON @extschema@.stat TO pg_read_all_stats;
@@ -227,7 +227,7 @@ COMMENT ON FUNCTION @extschema@.traces(pg_catalog.timestamptz,
 	pg_catalog.timestamptz, pg_catalog.int4) IS
 	'the newest traces of the collector, at most so many';
 
--- These two check by themselves who may read which trace.
+-- The next two functions check by themselves who may read which trace.
 CREATE FUNCTION @extschema@.challenge()
 RETURNS pg_catalog.text
 AS 'MODULE_PATHNAME', 'pgosp_challenge'
@@ -247,7 +247,7 @@ COMMENT ON FUNCTION @extschema@.notifications(pg_catalog.text,
 	pg_catalog.text, pg_catalog.text) IS
 	'the notifications of a trace, for those who may read all, and for who made it';
 
--- A trace tells what others have run.
+-- A trace shows what other users have run.
 REVOKE ALL ON FUNCTION @extschema@.show(pg_catalog.text, pg_catalog.int4)
 	FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.explain(pg_catalog.text, pg_catalog.int4)
