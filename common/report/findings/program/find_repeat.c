@@ -141,10 +141,9 @@ mark_transactions(osp__findings *f)
 	{
 		osp__op *op = &f->ops[i];
 		uint64_t key = op->session * 31 + (uint64_t) op->kind;
-		session *at =
-			op->statement == op
-				? osp__keyed_or_new(f, &table, key, sizeof(session))
-				: NULL;
+		session *at = op->statement == op
+						  ? osp__keyed_or_new(f, &table, key, sizeof(session))
+						  : NULL;
 
 		if (at == NULL)
 			continue;
