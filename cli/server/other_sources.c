@@ -166,6 +166,8 @@ read_server(const cli_others *others, cli_other_server *server,
 	osp_status status = OSP_OK;
 	char shown[CLI_SERVER_NAME_MAX];
 
+	if (server->refuses)
+		return;
 	if (server->conn == NULL)
 		status = open_server(others, server, &err);
 	if (status == OSP_OK)
@@ -179,12 +181,16 @@ read_server(const cli_others *others, cli_other_server *server,
 			return;
 		cli_server_name(server->conninfo, shown, sizeof(shown));
 		if (!server->failing)
-			(void) cli_error("%s: %s",
-							 shown,
-							 err.msg[0] != '\0' ? err.msg
-												: osp_status_text(status));
+			(void) cli_error(
+				"%s: %s%s",
+				shown,
+				err.msg[0] != '\0' ? err.msg : osp_status_text(status),
+				status == OSP_EPERM ? " Members of pg_read_all_stats may read "
+									  "all traces."
+									: "");
 	}
 	server->failing = status != OSP_OK;
+	server->refuses = status == OSP_EPERM;
 }
 
 void

@@ -18,6 +18,7 @@ typedef struct cli_other_server
 	const char *conninfo; /* borrowed */
 	cli_server *conn;     /* NULL: not connected at the moment */
 	bool failing;         /* a message has reported a failure */
+	bool refuses;         /* the trace may not be read: it is not asked again */
 } cli_other_server;
 
 typedef struct cli_others

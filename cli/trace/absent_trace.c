@@ -123,14 +123,17 @@ report_unknown_id(const cli_source *source, const char *name,
 			shown);
 	return cli_error(
 		"no trace '%s' in %s%s: %s%s'osprofiler trace list' shows "
-		"those that there are%s%s",
+		"those that there are%s%s%s",
 		name,
 		shown,
 		also,
 		why_gone(source->collector.config.connection_string),
 		elsewhere[0] == '\0' ? why_never(source, name) : "",
 		cli_is_uuid_like(osp_str_of(name)) ? "" : ", so give the whole id",
-		elsewhere[0] != '\0' ? elsewhere : other_places(source));
+		elsewhere,
+		elsewhere[0] == '\0' || source->others.server_count > 0
+			? other_places(source)
+			: "");
 }
 
 int

@@ -148,6 +148,19 @@ psql('alter role anna reset osprofiler.min_duration');
 
 # --- who may read -------------------------------------------------------------
 
+# A server that refuses is asked once.
+{
+	my $log = "$dir/server/log";
+	my $refused = sub { return scalar(() = slurp($log) =~ /ERROR: .*permission denied to read/g) };
+	my $before = $refused->();
+
+	local $ENV{PGUSER} = 'anna';
+	delete local $ENV{OSPROFILER_HMAC_KEYS};
+	my $words = (run($osprofiler, 'trace', 'show', '--server', '', '22222222-2222-4333-8444-555555555555'))[2];
+	like($words, qr/permission denied to read .*Members of pg_read_all_stats may read all traces\./, 'a trace of others: who may read it');
+	is($refused->() - $before, 1, '... the server is asked once');
+}
+
 # A context as it travels with statements, and one of another session.
 sub context
 {
