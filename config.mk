@@ -69,7 +69,15 @@ endif
 # OpenSSL's SHA-1 is linked in where there is a static library: a program that the
 # hooks are loaded into may bring a libcrypto of its own, which must not find ours
 # before it, or export a function of such a name.
-LIBCRYPTO := $(if $(wildcard $(shell $(CC) -print-file-name=libcrypto.a)),-l:libcrypto.a,-lcrypto)
+static_lib = $(if $(wildcard $(shell $(CC) -print-file-name=lib$(1).a)),-l:lib$(1).a,-l$(1))
+LIBCRYPTO := $(call static_lib,crypto)
+
+# What a static libcrypto needs in its turn: from Debian 13 on zlib and zstd.
+ifneq ($(filter -l:%,$(LIBCRYPTO)),)
+LIBCRYPTO += $(foreach lib,$(filter-out crypto dl pthread,$(patsubst -l%,%,$(filter -l%,\
+	$(shell pkg-config --static --libs-only-l libcrypto 2>/dev/null)))),$(call static_lib,$(lib)))
+endif
+HIDDEN_LIBS := -Wl,--exclude-libs,libosp.a:libcrypto.a:libz.a:libzstd.a
 
 # What everything that holds the core is linked with.
 LIBOSP      := $(BUILD)/common/libosp.a
