@@ -46,6 +46,7 @@ const KINDS = [
   [KIND.FUNCTION, 'a function'],
   [KIND.WAIT, 'a wait for a lock'],
   [KIND.COMMIT, 'a commit'],
+  [KIND.SERVER, 'other work of the server'],
   [KIND.SQLITE, 'a statement of SQLite'],
   [KIND.CHECKPOINT, 'a checkpoint of SQLite'],
 ];

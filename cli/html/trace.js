@@ -8,7 +8,7 @@ import { readText, parseData } from './packed.js';
 export const KIND = {
   TRACE: 0, OTHER: 1, DB: 2, CONNECT: 3, PG: 4, PARSE: 5, PLAN: 6, COMMIT: 7,
   WAIT: 8, NODE: 9, TRIGGER: 10, FUNCTION: 11, WORKER: 12, SQLITE: 13,
-  CHECKPOINT: 14,
+  CHECKPOINT: 14, SERVER: 15,
 };
 
 export const STATE = {

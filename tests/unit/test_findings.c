@@ -256,6 +256,43 @@ add_piece(void *ctx, osp_str piece)
 	return OSP_OK;
 }
 
+/* The time of an operation of the server that no rule knows is not the program's. */
+static void
+test_unknown_server_operation(void **state)
+{
+	static const osp_draw_options options = {
+		.struct_size = sizeof(options), .times = true, .width = 80};
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf text;
+	const char *at;
+	double share;
+	size_t count;
+
+	(void) state;
+	findings_add(report, "app-start", "a", FINDINGS_BASE, "h", 0, "");
+	findings_add(report, "pg.novel-start", "n", "a", "h", 0, "");
+	findings_add(report, "pg.novel-stop", "n", "a", "h", 600, "");
+	findings_add(report, "app-stop", "a", FINDINGS_BASE, "h", 1000, "");
+	osp_buf_init(&text, &osp_allocator_default, FINDINGS_TEXT_MAX);
+	assert_int_equal(osp_report_explain_json(report, &text), OSP_OK);
+	at = strstr(text.ptr, "\"rule\": \"application\"");
+	assert_non_null(at);
+	share = findings_number(&at, "\"share\": ");
+	assert_true(share > 0.39 && share < 0.41);
+	osp_buf_reset(&text);
+	assert_int_equal(osp_report_explain(report, &options, &text, &count),
+					 OSP_OK);
+	osp_buf_reset(&text);
+	assert_int_equal(osp_report_draw(report, &options, &text), OSP_OK);
+	assert_non_null(strstr(text.ptr, "server 600 ms (60 %)"));
+	osp_buf_reset(&text);
+	assert_int_equal(osp_report_page_write(report, add_piece, &text), OSP_OK);
+	assert_non_null(strstr(text.ptr, "\"server\"]"));
+	assert_non_null(strstr(text.ptr, "\"kind\":[1,15]"));
+	osp_buf_term(&text);
+	osp_report_free(report);
+}
+
 /* An operation without a stop gets no time after its caller has ended, however many
  * others without one, and of whatever tracer, are between them. */
 static void
@@ -513,6 +550,7 @@ main(void)
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_rounded_shares),
 		cmocka_unit_test(test_side_by_side),
+		cmocka_unit_test(test_unknown_server_operation),
 		cmocka_unit_test(test_lost_ends),
 		cmocka_unit_test(test_other_clock),
 		cmocka_unit_test(test_lost_points),

@@ -551,6 +551,7 @@ is_of_use(const osp__op *op, const osp__point *point)
 		case OSP__OP_TRACE:
 		case OSP__OP_OTHER:
 		case OSP__OP_CONNECT:
+		case OSP__OP_SERVER:
 			return false;
 		case OSP__OP_COMMIT:
 			return point->stop;

@@ -67,7 +67,8 @@ kind_of(osp_str name)
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (osp_str_eq(name, osp_str_of(kinds[i].name)))
 			return kinds[i].kind;
-	return OSP__OP_OTHER;
+	return name.len > 3 && memcmp(name.ptr, "pg.", 3) == 0 ? OSP__OP_SERVER
+														   : OSP__OP_OTHER;
 }
 
 static int64_t

@@ -49,6 +49,7 @@ typedef enum osp__op_kind
 	OSP__OP_WORKER,
 	OSP__OP_SQLITE,
 	OSP__OP_CHECKPOINT,
+	OSP__OP_SERVER, /* of a server: "pg." and a name that no rule asks for */
 	OSP__OP_KIND_COUNT
 } osp__op_kind;
 

@@ -58,7 +58,8 @@ static const char *const kind_names[] = {"idle",
 										 "function",
 										 "parallel worker",
 										 "SQLite",
-										 "checkpoint"};
+										 "checkpoint",
+										 "server"};
 
 /* The name for the time of operations of this kind, if the tree uses another word than
  * the name of the kind; else NULL. */
