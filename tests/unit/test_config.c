@@ -19,33 +19,19 @@
 #include "ship/spool.h"
 #include "tempdir.h"
 
-static const char *const variables[] = {"OSPROFILER_CONF",
-										"OSPROFILER_ENABLED",
-										"OSPROFILER_HMAC_KEYS",
-										"OSPROFILER_HMAC_KEYS_FILE",
-										"OSPROFILER_CONNECTION_STRING",
-										"OSPROFILER_TRACE_SQLALCHEMY",
-										"OSPROFILER_FILTER_ERROR_TRACE",
-										"OSPROFILER_PROJECT",
-										"OSPROFILER_SERVICE",
-										"OSPROFILER_RUN_DIR",
-										"OSPROFILER_RING_SIZE",
-										"OSPROFILER_ON_FULL",
-										"OSPROFILER_SPOOL_LIMIT",
-										"OSPROFILER_TRACE_INFO",
-										"OSPROFILER_TRACE_HMAC"};
-
 static char path[256];
 
 /* Each test begins with an empty environment and a directory of its own. */
 static int
 set_up(void **state)
 {
+	osp_config_name setting;
 	size_t i;
 
 	(void) state;
-	for (i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
-		(void) unsetenv(variables[i]);
+	for (i = 0; osp_config_name_get(i, &setting); i++)
+		(void) unsetenv(setting.variable);
+	(void) unsetenv("OSPROFILER_CONF");
 	(void) setenv("HOME", "/home/somebody", 1);
 	(void) unsetenv("XDG_CONFIG_HOME");
 	(void) unsetenv("XDG_STATE_HOME");
