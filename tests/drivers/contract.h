@@ -30,6 +30,9 @@ typedef struct backend
 
 	/* Connection strings that open refuses, NULL at the end. */
 	const char *const *bad_strings;
+
+	/* The driver makes fewer than four allocations to open, store and read. */
+	bool allocates_little;
 } backend;
 
 #define TIMEOUT_MS 2000
