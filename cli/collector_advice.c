@@ -133,18 +133,8 @@ cli_failure_advice(cli_failure failure, char *text)
 
 /* The schemes of our drivers. */
 static const char *const schemes[] = {
-	"elasticsearch",
-	"file",
-	"messaging",
-	"mongodb",
-	"mysql",
-	"opensearch",
-	"otlp",
-	"postgresql",
-	"redis",
-	"rediss",
-	"redissentinel",
-	"sqlite",
+#define SCHEME(name, package) name,
+#include "notify/schemes.def"
 };
 
 /* Schemes that other programs use for RabbitMQ, which messaging:// reaches. */

@@ -160,22 +160,14 @@ list_directory(void *ctx, osp_str directory)
 	return false;
 }
 
-/* The drivers that Debian has in packages of their own, osprofiler-driver-PACKAGE. */
+/* The schemes of our drivers, and the packages of Debian that have these. */
 static const struct
 {
 	const char *scheme;
 	const char *package;
-} packages[] = {
-	{"elasticsearch", "otlp"},
-	{"messaging", "messaging"},
-	{"mongodb", "mongodb"},
-	{"mysql", "mysql"},
-	{"opensearch", "otlp"},
-	{"otlp", "otlp"},
-	{"postgresql", "postgresql"},
-	{"redis", "redis"},
-	{"rediss", "redis"},
-	{"redissentinel", "redis"},
+} schemes[] = {
+#define SCHEME(name, package) {name, package},
+#include "notify/schemes.def"
 };
 
 /* Returns NULL if the driver is unknown, or is in the package of the command. */
@@ -184,9 +176,9 @@ find_package(const char *scheme)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(packages) / sizeof(packages[0]); i++)
-		if (strcmp(packages[i].scheme, scheme) == 0)
-			return packages[i].package;
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strcmp(schemes[i].scheme, scheme) == 0)
+			return schemes[i].package;
 	return NULL;
 }
 
