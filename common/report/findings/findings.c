@@ -45,6 +45,8 @@ static const osp__rule rules[] = {
 	 0},
 	{"sqlite_sync", osp__look_sqlite_syncs, osp__tell_sqlite_syncs, 0, 0, 0},
 	{"sqlite_scan", osp__look_sqlite_scans, osp__tell_sqlite_scans, 0, 0, 0},
+	/* Rules above use plans. Before this one osp__claim_alike() adds the executions
+	 * whose plans are not recorded; the rules from here on count executions. */
 	{"failure", osp__look_failures, osp__tell_failures, 2, 0, 0},
 	{"trigger", osp__look_triggers, osp__tell_triggers, 0, 0, 0},
 	{"repeat", osp__look_repeats, osp__tell_repeats, 0, 0, 0},
@@ -216,8 +218,6 @@ osp__findings_make(osp__findings *f, osp_report *report)
 	for (i = 0; i < sizeof(rules) / sizeof(rules[0]) && f->status == OSP_OK;
 		 i++)
 	{
-		/* The rules before this one look at plans; those from it on count
-		 * executions. */
 		if (rules[i].look == osp__look_failures)
 		{
 			osp__note_claimed_waits(f);
