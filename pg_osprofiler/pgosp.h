@@ -76,6 +76,10 @@ extern void pgosp_put_name(osp_writer *w, osp_str key, const char *name);
 /* Writes the waits for locks that the background worker has seen so far. */
 extern void pgosp_lockwaits_write(bool failed);
 
+/* The end of the last wait for a lock that began after start_ns and before the statement
+ * was planned; limit_ns if the worker has not seen the end yet; 0: there was no wait. */
+extern int64 pgosp_lockwaits_early_end(int64 start_ns, int64 limit_ns);
+
 /* Writes the waits that began before there was an operation. They are reported below
  * point, which ends at stop_ns. */
 extern void pgosp_lockwaits_write_early(pgospPoint *point, bool failed,

@@ -10,6 +10,7 @@
 #include "pgosp.h"
 
 #include "access/xact.h"
+#include "utils/snapmgr.h"
 
 static emit_log_hook_type prev_emit_log_hook;
 
@@ -42,10 +43,19 @@ read_error(const ErrorData *edata)
 			pgosp_error_of_client(edata);
 		pgosp_error_told = false;
 	}
-	else if (edata->elevel == FATAL && pgosp_busy > 0)
-		pgosp_error_keep_fatal(edata);
 	else if (edata->elevel == FATAL)
-		pgosp_error_of_client(edata);
+	{
+		if (pgosp_busy > 0)
+			pgosp_error_keep_fatal(edata);
+
+		/* A statement of the client has a snapshot while it is analysed and planned. The
+		 * planner, if it runs, does not come back. */
+		if (ActiveSnapshotSet() && !pgosp_commit_is_open())
+		{
+			pgosp_planning = false;
+			pgosp_error_of_client(edata);
+		}
+	}
 }
 
 static void

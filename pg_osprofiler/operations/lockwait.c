@@ -408,6 +408,21 @@ keep_early(const pgospLockWait *wait)
 	early[early_count++] = *wait;
 }
 
+int64
+pgosp_lockwaits_early_end(int64 start_ns, int64 limit_ns)
+{
+	int64 end_ns = 0;
+	int i;
+
+	if (pgosp_has_lockwaits())
+		pgosp_lockwaits_write(false);
+	for (i = 0; i < early_count; i++)
+		if (early[i].start_ns >= start_ns - EARLY_NS)
+			end_ns = Max(end_ns,
+						 early[i].stop_ns != 0 ? early[i].stop_ns : limit_ns);
+	return end_ns;
+}
+
 void
 pgosp_lockwaits_write_early(pgospPoint *point, bool failed, int64 stop_ns)
 {

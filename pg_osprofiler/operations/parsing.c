@@ -114,8 +114,16 @@ pgosp_bind_was_slow(const pgospParent *parent, const pgospStatementFacts *facts,
 	message = ActivePortal->creation_time;
 	if (likely(!pgosp_may_have_waited(message, stop_ns)) ||
 		message == told_message ||
-		message != GetCurrentStatementStartTimestamp() ||
 		!pgosp_arrival(message, stop_ns, &arrival_ns))
+		return;
+
+	/* INSERT, UPDATE and DELETE start at Execute. The client may have let time pass
+	 * since Bind, but not before the last lock that was waited for. */
+	if (message != GetCurrentStatementStartTimestamp())
+		stop_ns = pgosp_lockwaits_early_end(
+			arrival_ns,
+			GetCurrentStatementStartTimestamp() * 1000 - pgosp_wall_offset_ns);
+	if (stop_ns <= arrival_ns)
 		return;
 	told_message = message;
 	tell(parent, facts, arrival_ns, stop_ns);

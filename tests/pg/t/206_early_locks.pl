@@ -99,6 +99,28 @@ $wire->run_prepared('s', 1) for 1 .. 4;
 while_locked($locker, 't', 1.5, sub { $wire->run_prepared('s', 1) });
 one_wait('Bind', 'pg.parse', $sees_others ? 1 : 0.3);
 
+# A statement that changes rows starts at Execute, whatever kind of plan it has.
+foreach my $mode ('force_generic_plan', 'force_custom_plan')
+{
+	connect_traced("plan_cache_mode=$mode");
+	$wire->prepare('u', 'UPDATE t SET a = $1 WHERE a = $1');
+	$wire->run_prepared('u', 1) for 1 .. 4;
+	while_locked($locker, 't', 1.5, sub { $wire->run_prepared('u', 1) });
+	wait_for_delivery($node);
+	my @waits = grep { $_->{info}{db}{held_by}{pid} == $locker->pid } started('pg.wait');
+	is(scalar @waits, 1, "Bind of an UPDATE, $mode: one wait is told");
+	cmp_ok(@waits && stopped($waits[0])->{info}{elapsed_ns} / 1e9, '>=', $sees_others ? 1 : 0.3, "Bind of an UPDATE, $mode: how long");
+}
+
+# The client's pause between Bind and Execute is none of the server's.
+connect_traced('plan_cache_mode=force_generic_plan');
+$wire->prepare('u', 'UPDATE t SET a = $1 WHERE a = $1');
+$wire->bind('', 'u', 1)->flush_messages->send;
+sleep 0.5;
+$wire->execute('')->sync->read_until_ready;
+wait_for_delivery($node);
+is(scalar(started('pg.parse')), 0, 'a pause of the client: no pg.parse');
+
 # It gives up.
 connect_traced('lock_timeout=1500');
 while_locked($locker, 't', 2.5, sub { $wire->simple('SELECT a FROM t') });
@@ -134,14 +156,19 @@ sub wait_until_waiting
 }
 
 # The session is ended while it waits: what has no operation yet gets one, that failed.
+$node->safe_psql('postgres', 'CREATE TABLE par (a int); CREATE TABLE child () INHERITS (par)');
 foreach my $case (
 	[ 'a simple query', sub { $wire->query('SELECT a AS ended FROM t')->send } ],
-	[ 'Parse', sub { $wire->parse('ended', 'SELECT a AS ended FROM t')->sync->send } ])
+	[ 'Parse', sub { $wire->parse('ended', 'SELECT a AS ended FROM t')->sync->send } ],
+	[ 'in a transaction', sub { $wire->query('SELECT a AS ended FROM t')->send }, 'BEGIN' ],
+	[ 'planning', sub { $wire->query('SELECT a AS ended FROM par')->send } ],
+	[ 'planning in a transaction', sub { $wire->query('SELECT a AS ended FROM par')->send }, 'BEGIN' ])
 {
-	my ($what, $wait) = @$case;
+	my ($what, $wait, $before) = @$case;
 
 	connect_traced();
-	$locker->simple('BEGIN; LOCK TABLE t');
+	$wire->simple($before) if $before;
+	$locker->simple('BEGIN; LOCK TABLE t, ONLY child');
 	$wait->();
 	wait_until_waiting(1);
 	$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $wire->pid . ')');
@@ -151,6 +178,14 @@ foreach my $case (
 	my ($ended) = grep { ($_->{text} // '') =~ /AS ended/ } operations(points($node, $context));
 	is($ended && $ended->{stop}{etype}, 'admin_shutdown', "$what: the statement, and why it failed");
 }
+
+# Between statements there is none that failed.
+connect_traced();
+$wire->simple('SELECT 1');
+$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . $wire->pid . ')');
+$wire->read_until_ready;
+wait_for_delivery($node);
+is(scalar(grep { $_->{stop}{etype} } operations(points($node, $context))), 0, 'ended between statements: nothing failed');
 
 SKIP: {
 	skip 'PostgreSQL 13 does not say when a wait began', 8 if !$sees_others;
