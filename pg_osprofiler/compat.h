@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * compat.h
- *	  The differences between the versions of PostgreSQL, 13 to 18. Nearly all
- *	  checks of PG_VERSION_NUM are here.
+ *	  The differences between the versions of PostgreSQL, 13 to 18. All checks of
+ *	  PG_VERSION_NUM are here.
  */
 #ifndef PGOSP_COMPAT_H
 #define PGOSP_COMPAT_H
@@ -27,6 +27,21 @@
 #define PGOSP_ROLE_READ_ALL_STATS ROLE_PG_READ_ALL_STATS
 #else
 #define PGOSP_ROLE_READ_ALL_STATS DEFAULT_ROLE_READ_ALL_STATS
+#endif
+
+/* Is it a call of a function in SQL's own syntax, such as trim(BOTH FROM a)? */
+#if PG_VERSION_NUM >= 140000
+#define PGOSP_IS_SQL_SYNTAX(call) ((call)->funcformat == COERCE_SQL_SYNTAX)
+#else
+#define PGOSP_IS_SQL_SYNTAX(call) false
+#endif
+
+/* How far the arrival of a message and the begin of a wait for a lock may differ, in ns.
+ * PostgreSQL notes both, but 13 does not say when a wait began. */
+#if PG_VERSION_NUM >= 140000
+#define PGOSP_WAIT_START_NS INT64_C(1000000)
+#else
+#define PGOSP_WAIT_START_NS INT64_C(20000000)
 #endif
 
 /* The arguments of ExecutorRun_hook, kept while PostgreSQL's executor runs. */

@@ -413,12 +413,8 @@ put_cast(pgospText *text, const PlanState *node, const Node *arg, Oid type)
 static bool
 is_call(const FuncExpr *call)
 {
-#if PG_VERSION_NUM >= 140000
-	if (call->funcformat == COERCE_SQL_SYNTAX)
-		return true;
-#endif
 	return call->funcformat == COERCE_EXPLICIT_CALL ||
-		   list_length(call->args) == 0;
+		   PGOSP_IS_SQL_SYNTAX(call) || list_length(call->args) == 0;
 }
 
 static void

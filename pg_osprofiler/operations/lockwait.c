@@ -385,14 +385,6 @@ take_waits(pgospLockWait seen[PGOSP_LOCKWAITS_MAX])
  * Only after these waits it is known whether their statement is traced. */
 #define EARLY_MAX 8
 
-/* How far the arrival of a message and the begin of a wait may differ. PostgreSQL notes
- * both, but PostgreSQL 13 does not say when a wait began. */
-#if PG_VERSION_NUM >= 140000
-#define EARLY_NS PGOSP_NS_PER_MS
-#else
-#define EARLY_NS (20 * PGOSP_NS_PER_MS)
-#endif
-
 static pgospLockWait early[EARLY_MAX];
 static int early_count = 0;
 
@@ -417,7 +409,7 @@ pgosp_lockwaits_early_end(int64 start_ns, int64 limit_ns)
 	if (pgosp_has_lockwaits())
 		pgosp_lockwaits_write(false);
 	for (i = 0; i < early_count; i++)
-		if (early[i].start_ns >= start_ns - EARLY_NS)
+		if (early[i].start_ns >= start_ns - PGOSP_WAIT_START_NS)
 			end_ns = Max(end_ns,
 						 early[i].stop_ns != 0 ? early[i].stop_ns : limit_ns);
 	return end_ns;
@@ -439,7 +431,7 @@ pgosp_lockwaits_write_early(pgospPoint *point, bool failed, int64 stop_ns)
 	if ((pgosp_points & PGOSP_POINTS_WAIT) == 0)
 		return;
 	for (i = 0; i < count; i++)
-		if (early[i].start_ns >= point->start_ns - EARLY_NS)
+		if (early[i].start_ns >= point->start_ns - PGOSP_WAIT_START_NS)
 			write_wait(&early[i], point, ask, stop_ns);
 }
 
