@@ -356,14 +356,15 @@ prepare(run_state *run)
 int
 cmd_run(int argc, char **argv)
 {
+	static run_state run; /* too large for a small stack */
 	run_args args = {.key = NULL};
-	run_state run = {.args = &args};
 	osp_error err;
 	int result;
 
 	result = read_args(argc, argv, &args);
 	if (result != CLI_OK || args.help)
 		return args.help ? cli_help(help) : result;
+	run.args = &args;
 	run_signals_save();
 	run_descriptors_note();
 	if (run_limits_check(&err) != OSP_OK)

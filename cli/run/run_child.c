@@ -74,6 +74,41 @@ run_signals_block(run_child *child, osp_error *err)
 	return OSP_OK;
 }
 
+/* Did this process cause the signal, by a write or by kill()? */
+static bool
+is_own_signal(const siginfo_t *info)
+{
+	return info->si_code > 0 || info->si_pid == getpid();
+}
+
+/*
+ * Discards the pending signals that our own writes have caused. A blocked signal
+ * stays pending, even through exec, and would end the command as soon as it is
+ * unblocked. A signal that another process has sent is left to the command.
+ */
+static void
+discard_own_signals(void)
+{
+	static const int signals[] = {SIGXFSZ, SIGPIPE};
+	const struct timespec at_once = {0, 0};
+	size_t i;
+
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	{
+		bool from_others = false;
+		siginfo_t info;
+		sigset_t only;
+
+		(void) sigemptyset(&only);
+		(void) sigaddset(&only, signals[i]);
+		(void) sigprocmask(SIG_BLOCK, &only, NULL);
+		while (sigtimedwait(&only, &info, &at_once) == signals[i])
+			from_others |= !is_own_signal(&info);
+		if (from_others)
+			(void) raise(signals[i]);
+	}
+}
+
 /* Executes the command with the original handling of signals; returns errno. */
 static int
 execute(char **argv)
@@ -81,6 +116,7 @@ execute(char **argv)
 	int signo;
 	int timer;
 
+	discard_own_signals();
 	for (signo = 1; signo < NSIG; signo++)
 		(void) sigaction(signo, &original_actions[signo], NULL);
 	(void) sigprocmask(SIG_SETMASK, &original_mask, NULL);

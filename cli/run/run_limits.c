@@ -4,9 +4,10 @@
  *	  Do the limits of this process (ulimit) leave room for tracing?
  *
  * Tracing takes descriptors and processes beside the command, and address space
- * inside it. Under a limit that is nearly reached the command would fail because
- * of that, so it is run untraced. Limits of file sizes are not checked here: they
- * hold for each file, and tracing writes to no file of the command.
+ * and stack inside it. Under a limit that is nearly reached the command would
+ * fail because of that, so it is run untraced. Limits of file sizes are not
+ * checked here: they hold for each file, and tracing writes to no file of the
+ * command.
  */
 #include "run/run.h"
 
@@ -22,6 +23,7 @@
 #define DESCRIPTORS  32
 #define TASKS        16
 #define MEMORY_BYTES ((rlim_t) 256 * 1024 * 1024)
+#define STACK_BYTES  ((rlim_t) 256 * 1024)
 
 /* Processes are counted only if their limit is below this one. It is usually higher. */
 #define TASKS_COUNTED 16384
@@ -100,9 +102,24 @@ has_memory(void)
 	return true;
 }
 
+static bool
+has_stack(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_STACK, &limit) != 0 ||
+		   limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= STACK_BYTES;
+}
+
 osp_status
 run_limits_check(osp_error *err)
 {
+	if (!has_stack())
+		return osp_error_set(
+			err,
+			OSP_EFULL,
+			"the limit of the stack (ulimit -s) is lower than %llu kB",
+			(unsigned long long) (STACK_BYTES >> 10));
 	if (!has_descriptors())
 		return osp_error_set(err,
 							 OSP_EFULL,

@@ -164,15 +164,21 @@ osp__directory_open(osp_shipper *s, int held_fd, osp_error *err)
 	return OSP_OK;
 }
 
+static void
+close_opened(osp_runstat *stat, int lock_fd, int dir_fd)
+{
+	osp_runstat_unmap(stat);
+	if (lock_fd >= 0)
+		(void) close(lock_fd);
+	if (dir_fd >= 0)
+		(void) close(dir_fd);
+}
+
 void
 osp__directory_close(osp_shipper *s)
 {
-	osp_runstat_unmap(s->stat);
+	close_opened(s->stat, s->lock_fd, s->dir_fd);
 	s->stat = NULL;
-	if (s->lock_fd >= 0)
-		(void) close(s->lock_fd);
-	if (s->dir_fd >= 0)
-		(void) close(s->dir_fd);
 	s->lock_fd = s->dir_fd = -1;
 }
 
@@ -244,20 +250,24 @@ count_ring_bytes(osp_shipper *s)
 static void
 follow(osp_shipper *s)
 {
-	osp_shipper old = *s;
+	osp_runstat *old_stat = s->stat;
+	dev_t old_dev = s->stat_dev;
+	ino_t old_ino = s->stat_ino;
+	int old_dir_fd = s->dir_fd;
+	int old_lock_fd = s->lock_fd;
 	osp_error err;
 
 	/* The old directory stays open until the new one is. */
 	s->stat = NULL;
 	s->dir_fd = s->lock_fd = -1;
-	if (osp__directory_open(s, old.lock_fd, &err) != OSP_OK)
+	if (osp__directory_open(s, old_lock_fd, &err) != OSP_OK)
 	{
 		osp__directory_close(s);
-		s->dir_fd = old.dir_fd;
-		s->lock_fd = old.lock_fd;
-		s->stat = old.stat;
-		s->stat_dev = old.stat_dev;
-		s->stat_ino = old.stat_ino;
+		s->dir_fd = old_dir_fd;
+		s->lock_fd = old_lock_fd;
+		s->stat = old_stat;
+		s->stat_dev = old_dev;
+		s->stat_ino = old_ino;
 		if (!s->follow_logged)
 			osp__shipper_log(s,
 							 OSP_LOG_WARNING,
@@ -270,8 +280,8 @@ follow(osp_shipper *s)
 	}
 	osp__bell_free(s->bell);
 	s->bell = osp__bell_new(s->alc, s->stat, s->bell_fd);
-	osp_runstat_take_over(s->stat, old.stat);
-	osp__shipper_keep_error(s, old.stat);
+	osp_runstat_take_over(s->stat, old_stat);
+	osp__shipper_keep_error(s, old_stat);
 	leave_rings(s);
 	osp__losses_move(s);
 	if (s->spool != NULL)
@@ -282,10 +292,9 @@ follow(osp_shipper *s)
 	osp__directory_announce(s);
 
 	/* Makes producers of the old directory move to the new one. */
-	__atomic_store_n(&old.stat->shipper, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&old.stat->sleeping, OSP_RUNSTAT_MOVED, __ATOMIC_SEQ_CST);
-	old.run_directory = NULL;
-	osp__directory_close(&old);
+	__atomic_store_n(&old_stat->shipper, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&old_stat->sleeping, OSP_RUNSTAT_MOVED, __ATOMIC_SEQ_CST);
+	close_opened(old_stat, old_lock_fd, old_dir_fd);
 	osp__rings_begin(s);
 	count_ring_bytes(s);
 	osp__shipper_log(s,

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COPY_SIZE ((size_t) 64 * 1024)
+#define COPY_SIZE ((size_t) 8 * 1024)
 
 /* Is there a file of the spool's name, whether its own or another one? */
 static bool

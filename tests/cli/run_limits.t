@@ -84,6 +84,12 @@ for my $limit (10_000, 20_000, 60_000)
 		untraced('memory'))
 	  for 'v', 'd';
 }
+for my $limit (48, 56, 64, 72, 128)
+{
+	same("ulimit -s $limit", "ulimit -s $limit; COMMAND /bin/echo 42; echo \$?",
+		untraced('the stack \(ulimit -s\)'));
+}
+same('ulimit -s 256', "ulimit -s 256; COMMAND $query; echo \$?", qr/\A\z/);
 same('ulimit -v 2000000', "ulimit -v 2000000; COMMAND $query; echo \$?", qr/\A\z/);
 
 # The superuser has no limit of processes.
@@ -107,6 +113,15 @@ for my $limit (0, 1, 4, 8)
 		$limit == 0 ? qr/\A\z/ :
 		  qr/\Aosprofiler: run: the command (?:runs untraced: .*|was not traced: there was no room for its points in \Q$dir\E.*)\n\z/);
 }
+
+# Pipes take what is written whatever the limit. The signal of our own write that fails
+# must not reach the command.
+same("ulimit -f 0 before pipes, $_", '{ (ulimit -f 0; COMMAND ' . $_ . '; echo "rc $?") 2>&1 >&3 | cat >&2; } 3>&1 | cat',
+	untraced('File too large'))
+  for 'echo hello', $query;
+same("ulimit -f 0 before pipes, the command's own signal", '{ (ulimit -f 0; COMMAND '
+	  . qq{sh -c "echo hello >$dir/large"} . '; echo "rc $?") 2>&1 >&3 | cat >&2; } 3>&1 | cat',
+	untraced('File too large'));
 
 # There is room for a ring, but perhaps not for all that the trace needs.
 same("ulimit -f $_: many statements",
