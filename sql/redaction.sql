@@ -81,6 +81,13 @@ ALTER ROLE test_masked PASWORD 'hunter2';
 ALTER ROLE no_such_role PASSWORD 'hunter2';
 SET osprofiler.hmac_keys = 'hunter2';
 
+-- malformed, and the name that a program gives itself
+SET myapp.pin hunter2;
+ALTER ROLE test_masked ENCRYPTED hunter2;
+SET application_name = 'password=hunter2';
+SELECT 'below that name';
+RESET application_name;
+
 -- what is no secret stays
 COMMENT ON ROLE test_masked IS 'harmless';
 DROP ROLE test_masked;

@@ -31,21 +31,34 @@ typedef struct rewriting
 	bool broken;    /* drop everything behind the first quote */
 } rewriting;
 
+/* How far the name of a setting or of a pragma was read. */
+typedef enum name_progress
+{
+	NAME_NONE, /* no name is expected */
+	NAME_EXPECTED,
+	NAME_READ, /* a dot, or the sign before a value, may follow */
+	NAME_FROM  /* SET x FROM; CURRENT follows */
+} name_progress;
+
 /* The position of the present token within its statement. */
 typedef struct place
 {
 	const rewriting *rules;
-	const char *end; /* end of the text */
-	bool sets;       /* there was SET */
-	bool pragma;     /* there was PRAGMA */
-	bool attaches;   /* there was ATTACH */
-	bool password;   /* PASSWORD is the word just before */
-	bool options;    /* there was OPTIONS */
-	bool option;     /* an option's name is just before */
-	bool name;       /* a token in double quotes is a name here */
-	bool names;      /* a list of column names in parentheses may follow */
-	unsigned depth;  /* open parentheses of that list */
-	bool distinct;   /* DISTINCT is the word just before */
+	const char *end;       /* end of the text */
+	bool sets;             /* there was SET */
+	bool pragma;           /* there was PRAGMA */
+	name_progress setting; /* the name behind SET or PRAGMA */
+	bool attaches;         /* there was ATTACH */
+	bool account;          /* there was ROLE, USER or GROUP */
+	bool subscription;     /* there was SUBSCRIPTION */
+	bool parameters;       /* there was sqlite_parameters */
+	const char *instead; /* a value is expected, or this word; NULL: no value */
+	bool options;        /* there was OPTIONS */
+	bool option;         /* an option's name is just before */
+	bool name;           /* a token in double quotes is a name here */
+	bool names;          /* a list of column names in parentheses may follow */
+	unsigned depth;      /* open parentheses of that list */
+	bool distinct;       /* DISTINCT is the word just before */
 	bool hides_rest; /* one mask replaces all tokens up to the next semicolon */
 	unsigned words;  /* number of copied words */
 } place;
@@ -90,6 +103,27 @@ begin_statement(place *at, const rewriting *rules, const char *end)
 	at->end = end;
 }
 
+/*
+ * Does something follow the name of a setting or pragma that is no sign before a
+ * value? It may be a value in a statement that lacks the sign. A string is masked
+ * in any case.
+ */
+static bool
+lacks_sign(const place *at, const osp_sql_token *token)
+{
+	char c = token->text.ptr[0];
+
+	if (at->setting == NAME_FROM)
+		return !osp_sql_is(token, "current");
+	if (at->setting != NAME_READ || token->kind == OSP_SQL_STRING || c == '.' ||
+		c == '=')
+		return false;
+	return at->pragma
+			   ? c != '('
+			   : !osp_sql_is(token, "to") && !osp_sql_is(token, "from") &&
+					 !osp_sql_is(token, "uescape");
+}
+
 /* Is the rest of the statement a value, perhaps without quotes? */
 static bool
 begins_value(place *at, const osp_sql_token *token)
@@ -100,9 +134,11 @@ begins_value(place *at, const osp_sql_token *token)
 		return false;
 	if (at->rules->broken && at->words >= BROKEN_WORDS)
 		return true;
-	if (at->password)
+	if (lacks_sign(at, token))
+		return true;
+	if (at->instead != NULL)
 		return token->kind != OSP_SQL_STRING && token->kind != OSP_SQL_PARAM &&
-			   c != '=' && c != '?' && !osp_sql_is(token, "null");
+			   c != '=' && c != '?' && !osp_sql_is(token, at->instead);
 	return at->option &&
 		   (token->kind == OSP_SQL_WORD || token->kind == OSP_SQL_NUMBER);
 }
@@ -118,6 +154,8 @@ is_before_value(const place *at, const osp_sql_token *token)
 	if (at->sets && (c == '=' || osp_sql_is(token, "to")))
 		return true;
 	if (at->pragma && (c == '=' || c == '('))
+		return true;
+	if (at->parameters && osp_sql_is(token, "values"))
 		return true;
 	return at->attaches && osp_sql_is(token, "key");
 }
@@ -149,6 +187,56 @@ is_before_name(const place *at, const osp_sql_token *word)
 	return false;
 }
 
+/* Is the word behind SET no name of a setting that a value may follow? */
+static bool
+is_no_setting(const osp_sql_token *word)
+{
+	return osp_sql_is(word, "transaction") || osp_sql_is(word, "constraints") ||
+		   osp_sql_is(word, "characteristics") || osp_sql_is(word, "role") ||
+		   osp_sql_is(word, "authorization") || osp_sql_is(word, "time") ||
+		   osp_sql_is(word, "null") || osp_sql_is(word, "default") ||
+		   osp_sql_is(word, "not");
+}
+
+/* Notes a token that may be the name of a setting or pragma, or a part of it. */
+static void
+note_setting(place *at, const osp_sql_token *token)
+{
+	if (at->setting == NAME_READ && osp_sql_is(token, "from"))
+		at->setting = NAME_FROM;
+	else if (at->setting == NAME_FROM)
+		at->setting = NAME_NONE;
+	else if (at->setting == NAME_EXPECTED && !at->pragma &&
+			 (osp_sql_is(token, "local") || osp_sql_is(token, "session")))
+		return;
+	else if (at->setting == NAME_EXPECTED && !at->pragma &&
+			 is_no_setting(token))
+		at->setting = NAME_NONE;
+	else if (at->setting == NAME_EXPECTED)
+		at->setting = NAME_READ;
+	else if ((osp_sql_is(token, "set") && !at->options) ||
+			 osp_sql_is(token, "pragma"))
+		at->setting = NAME_EXPECTED;
+}
+
+/*
+ * Returns the word that may follow this one instead of a secret value, "" if none
+ * may; NULL: no secret value is expected behind this one.
+ */
+static const char *
+word_instead_of_value(const place *at, const osp_sql_token *word)
+{
+	if (osp_sql_is(word, "password"))
+		return "null";
+	if (at->account && osp_sql_is(word, "identified"))
+		return "by";
+	if (at->account &&
+		(osp_sql_is(word, "encrypted") || osp_sql_is(word, "unencrypted") ||
+		 (at->instead != NULL && osp_sql_is(word, "by"))))
+		return "password";
+	return at->subscription && osp_sql_is(word, "connection") ? "" : NULL;
+}
+
 static void
 note_word(place *at, const osp_sql_token *token)
 {
@@ -156,6 +244,9 @@ note_word(place *at, const osp_sql_token *token)
 	at->sets |= osp_sql_is(token, "set");
 	at->pragma |= osp_sql_is(token, "pragma");
 	at->attaches |= osp_sql_is(token, "attach");
+	at->account |= osp_sql_is(token, "role") || osp_sql_is(token, "user") ||
+				   osp_sql_is(token, "group");
+	at->subscription |= osp_sql_is(token, "subscription");
 	at->option = at->options && !osp_sql_is(token, "add") &&
 				 !osp_sql_is(token, "set") && !osp_sql_is(token, "drop");
 	at->options |= osp_sql_is(token, "options");
@@ -178,7 +269,12 @@ note_sign(place *at, char c)
 	else if (at->depth > 0 && c == ')')
 		at->names = --at->depth > 0;
 	at->name = c == '.' || (at->depth == 1 && (c == '(' || c == ','));
-	at->password = at->password && c == '=';
+	if (c != '=')
+		at->instead = NULL;
+	if (c == '.' && (at->setting == NAME_READ || (at->sets && !at->options)))
+		at->setting = NAME_EXPECTED;
+	else if (at->setting == NAME_READ)
+		at->setting = NAME_NONE;
 	at->option = false;
 }
 
@@ -191,9 +287,12 @@ note(place *at, const osp_sql_token *token)
 		return;
 	}
 	at->name = at->option = false;
+	note_setting(at, token);
 	if (token->kind == OSP_SQL_WORD)
 		note_word(at, token);
-	at->password = osp_sql_is(token, "password");
+	at->parameters |= token->kind != OSP_SQL_STRING &&
+					  osp_sql_holds(token->text, "sqlite_parameters");
+	at->instead = word_instead_of_value(at, token);
 }
 
 /*

@@ -182,6 +182,13 @@ names_an_object(flat f)
 	return false;
 }
 
+/* May this character end a name in quotes? SQLite has four kinds of quotes. */
+static bool
+ends_name(char c)
+{
+	return c == '"' || c == '\'' || c == '`' || c == ']';
+}
+
 /* Is the next word a dot that directly follows this one, perhaps after its quote? */
 static bool
 goes_on(flat *f)
@@ -190,7 +197,7 @@ goes_on(flat *f)
 
 	if (!next_flat(f) || !is(f->word, "."))
 		return false;
-	while (p < f->word.ptr && (osp_sql_is_space(*p) || *p == '"'))
+	while (p < f->word.ptr && (osp_sql_is_space(*p) || ends_name(*p)))
 		p++;
 	return p == f->word.ptr || *p == '/' || *p == '-' || *p == '\xef';
 }
@@ -521,6 +528,22 @@ osp_sql_reads_rows(osp_str text, osp_sql_dialect dialect)
 	return is(verb, "fetch") || is(verb, "move") || is(verb, "copy");
 }
 
+bool
+osp_sql_is_secret_name(osp_str name)
+{
+	size_t i;
+
+	if (osp_sql_has_secret_uri(name))
+		return true;
+	if ((osp_sql_words(name) & OSP_SQL_HAS_SECRET) == 0)
+		return false;
+	for (i = 0; i < name.len; i++)
+		if (name.ptr[i] == '=' || name.ptr[i] == ':' ||
+			osp_sql_is_space(name.ptr[i]))
+			return true;
+	return false;
+}
+
 osp_sql_secrecy
 osp_sql_secret(osp_str text, osp_sql_dialect dialect)
 {
@@ -534,6 +557,8 @@ osp_sql_secret_with(osp_str text, osp_sql_dialect dialect, unsigned found)
 
 	if (!query && (is_sensitive(text, dialect, false) ||
 				   is_sensitive(text, dialect, true)))
+		return OSP_SQL_SENSITIVE;
+	if ((found & OSP_SQL_HAS_PARAMS) != 0)
 		return OSP_SQL_SENSITIVE;
 	if ((found & OSP_SQL_HAS_SECRET) != 0 || has_unicode_escapes(text) ||
 		has_escaped_ascii(text, dialect) || osp_sql_has_secret_uri(text) ||

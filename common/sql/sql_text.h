@@ -213,6 +213,7 @@ osp_sql_secrecy osp_sql_secret(osp_str text, osp_sql_dialect dialect);
 #define OSP_SQL_HAS_SECRET 1u /* such as "password" or "token" */
 #define OSP_SQL_HAS_TRACE  2u /* "trace", as in the names of contexts */
 #define OSP_SQL_HAS_CONFIG 4u /* the view pg_settings */
+#define OSP_SQL_HAS_PARAMS 8u /* sqlite_parameters of the sqlite3 shell */
 
 unsigned osp_sql_words(osp_str text);
 
@@ -250,8 +251,16 @@ osp_sql_may_run_earlier(osp_str text)
 	}
 }
 
-/* Does the text hold a URI with a password, or a file: URI with a key? */
+/* Does the text hold a URI with a password, an http(s) URI with a token in place of
+ * its user, or a file: URI with a key? */
 bool osp_sql_has_secret_uri(osp_str text);
+
+/*
+ * Does the name that a program gives itself (application_name) hold a secret: a word
+ * such as "password" and "=", a colon or white space, or a URI with a password? A name
+ * such as token-service does not.
+ */
+bool osp_sql_is_secret_name(osp_str name);
 
 /* Does the text hold this word in upper or lower case? word is in lower case. */
 bool osp_sql_holds(osp_str text, const char *word);
@@ -272,7 +281,8 @@ bool osp_sql_is_query(osp_str text, osp_sql_dialect dialect);
 /*
  * Copies the text without comments, with '***' in place of each string constant and
  * each number. In a sensitive text, unquoted values are masked, too: those behind
- * PASSWORD, KEY or a setting. Writes at most size bytes to out and returns how many.
+ * PASSWORD, KEY or a setting, also if the sign before them is missing. Writes at most
+ * size bytes to out and returns how many.
  */
 size_t osp_sql_mask(osp_str text, osp_sql_dialect dialect,
 					osp_sql_secrecy secrecy, char *out, size_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sql_uri.c
- *	  Finds URIs in a text that have a password or a key.
+ *	  Finds URIs in a text that have a password, a token or a key.
  */
 #include "sql/sql_text.h"
 
@@ -36,6 +36,7 @@ typedef struct parts
 {
 	part address; /* an IP address in brackets */
 	part host;
+	part authority; /* user and host */
 	part port;
 	part password;
 	part parameters;
@@ -109,6 +110,54 @@ has_password(parts *known, const char *p, const char *end)
 	return p < end && *p == '@';
 }
 
+/* Is the scheme that ends at end one of HTTP? It may have a prefix, as in git+https. */
+static bool
+is_http(osp_str text, const char *end)
+{
+	size_t len = (size_t) (end - text.ptr);
+
+	return (len >= 4 && strncasecmp(end - 4, "http", 4) == 0) ||
+		   (len >= 5 && strncasecmp(end - 5, "https", 5) == 0);
+}
+
+/* Longer names of users in URIs of HTTP are taken for tokens. */
+#define USER_MAX 20
+
+/* Does a user that is probably a token follow at p, which is behind "://"? */
+static bool
+has_token(parts *known, const char *p, const char *end)
+{
+	static const char *const prefixes[] = {"ghp_",
+										   "gho_",
+										   "ghu_",
+										   "ghs_",
+										   "ghr_",
+										   "github_pat_",
+										   "glpat-",
+										   "gldt-",
+										   "xox",
+										   "sk-",
+										   "sk_",
+										   "npm_",
+										   "pypi-",
+										   "hf_",
+										   "dop_v1_",
+										   "akia"};
+	const char *behind = end_of(&known->authority, p, end, step_host);
+	const char *user_end = memchr(p, '@', (size_t) (behind - p));
+	size_t i;
+
+	if (user_end == NULL)
+		return false;
+	if (user_end - p > USER_MAX)
+		return true;
+	for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if ((size_t) (user_end - p) > strlen(prefixes[i]) &&
+			strncasecmp(p, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
 static int
 hex_digit(char c)
 {
@@ -179,6 +228,9 @@ osp_sql_has_secret_uri(osp_str text)
 
 		if (end - p >= 2 && p[0] == '/' && p[1] == '/' &&
 			has_password(&known, p + 2, end))
+			return true;
+		if (end - p >= 2 && p[0] == '/' && p[1] == '/' &&
+			is_http(text, scheme) && has_token(&known, p + 2, end))
 			return true;
 		if (scheme - text.ptr >= 4 && strncasecmp(scheme - 4, "file", 4) == 0 &&
 			has_key_parameter(&known, p, end))

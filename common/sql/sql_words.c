@@ -45,6 +45,7 @@ static const text_word words[] = {
 	{"profiler?init", OSP_SQL_HAS_SECRET},
 	{"trace", OSP_SQL_HAS_TRACE},
 	{"pg_settings", OSP_SQL_HAS_CONFIG},
+	{"sqlite_parameters", OSP_SQL_HAS_PARAMS},
 };
 
 #define WORD_COUNT (sizeof(words) / sizeof(words[0]))

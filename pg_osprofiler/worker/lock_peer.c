@@ -251,6 +251,9 @@ pgosp_lock_peer_note(pgospLockPeer *peer, const PGPROC *proc,
 	peer->known = false;
 	for (i = 0; i < READ_TRIES && status != NULL && !peer->known; i++)
 		peer->known = copy_status(peer, status, peer->pid);
-	if (peer->known)
-		mask_text(peer);
+	if (!peer->known)
+		return;
+	mask_text(peer);
+	if (osp_sql_is_secret_name(osp_str_of(peer->application)))
+		strlcpy(peer->application, "***", sizeof(peer->application));
 }

@@ -107,7 +107,9 @@ pgosp_session_attributes(void)
 		put_text(&w, OSP_STR("user"), MyProcPort->user_name);
 	}
 	osp_put_i64(&w, OSP_STR("pid"), MyProcPid);
-	put_text(&w, OSP_STR("application"), name);
+	put_text(&w,
+			 OSP_STR("application"),
+			 osp_sql_is_secret_name(osp_str_of(name)) ? "***" : name);
 	attributes = osp_attrs_end(&w);
 	pgosp_text_epoch++;
 	return attributes;

@@ -85,6 +85,27 @@ my @forms = (
 	"CREATE OR REPLACE FUNCTION f{n}() RETURNS void LANGUAGE plpgsql "
 	  . "SET myapp.pin = '{p}' AS \$f\$ BEGIN PERFORM 1; END \$f\$",
 
+	"SELECT 'https://ghp_{p}\@host/x', {s}",
+	"SELECT 'https://{p}AAAAAAAAAAA\@host/x'",
+
+	# malformed, with values that have no quotes
+	"SET myapp.pin {p}",
+	"SET LOCAL myapp.pin : {p}",
+	"SET SESSION \"myapp\".\"pin\" {s} {p}",
+	"ALTER SYSTEM SET x.y {p}",
+	"ALTER SYSTEM SET primary_conninfo {p}",
+	"ALTER ROLE demo2 SET myapp.pin {p}",
+	"ALTER ROLE demo2 ENCRYPTED {p}",
+	"CREATE USER u{n} UNENCRYPTED {p}",
+	"ALTER USER demo2 IDENTIFIED BY {p}",
+	"CREATE USER u{n} IDENTIFIED {p}",
+	"CREATE SUBSCRIPTION s{n} CONNECTION {p} PUBLICATION p",
+	"ALTER SUBSCRIPTION s{n} CONNECTION host={p} PUBLICATION p",
+
+	# a name of the program, which the statements behind it have, too
+	"SET application_name = 'password={p}'; SELECT 1; RESET application_name",
+	"SELECT set_config('application_name', 'token: {p}', false); SELECT 1; RESET application_name",
+
 	# that fail
 	"ALTER ROLE nosuch PASSWORD {s}",
 	"ALTER ROLE demo2 PASSWORD {p}",
@@ -113,6 +134,13 @@ my @sqlite_forms = (
 	"PRAGMA cipher_salt = {s}",
 	"PRAGMA cipher_license = {p}",
 	"PRAGMA activate_extensions({s})",
+	"PRAGMA key {p}",
+	"PRAGMA textkey {p}",
+	"PRAGMA main.hexkey {p} = 1",
+	"PRAGMA [main].[rekey] : {p}",
+	"REPLACE INTO temp.sqlite_parameters(key,value)VALUES('\@p',{s})",
+	"REPLACE INTO temp.sqlite_parameters(key,value)VALUES('\@p',{p})",
+	"SELECT 'https://ghp_{p}\@host/'",
 	"ATTACH 'file::memory:?%6bey={p}' AS a{n}",
 	"ATTACH \"file:/nosuch/x?hexke%79={p}\" AS a{n}",
 	"SELECT * FROM secrets WHERE token IN ({d}, {d})",

@@ -399,6 +399,145 @@ test_below(void **state)
 	CHECK(cases, .masked = true);
 }
 
+/* A value without quotes in a statement that lacks the sign or the word before it. */
+static void
+test_malformed(void **state)
+{
+	static const record_case cases[] = {
+		{LITE, "PRAGMA key LEAK;", "PRAGMA key '***';"},
+		{LITE, "PRAGMA textkey LEAK", "PRAGMA textkey '***'"},
+		{LITE, "pragma main.hexkey/**/LEAK", "pragma main.hexkey '***'"},
+		{LITE,
+		 "PRAGMA \"main\" . \"rekey\" LEAK",
+		 "PRAGMA '***' . \"rekey\" '***'"},
+		{LITE, "PRAGMA [main].[key] LEAK", "PRAGMA [main].[key] '***'"},
+		{LITE, "PRAGMA `main`.`key` = LEAK", "PRAGMA `main`.`key` = '***'"},
+		{LITE, "PRAGMA 'main'.'key' = LEAK", "PRAGMA '***'.'***' = '***'"},
+		{LITE, "PRAGMA key : LEAK", "PRAGMA key '***'"},
+		{LITE, "PRAGMA key :LEAK", "PRAGMA key '***'"},
+		{LITE, "PRAGMA : key LEAK", "PRAGMA : key '***'"},
+		{LITE, "PRAGMA key LEAK = 1", "PRAGMA key '***'"},
+		{LITE, "PRAGMA key 'LEAK' LEAK", "PRAGMA key '***' '***'"},
+		{LITE, "PRAGMA key \"LEAK\"", "PRAGMA key '***'"},
+		{LITE, "EXPLAIN PRAGMA key 5", "EXPLAIN PRAGMA key '***'"},
+		{LITE, "PRAGMA key", NULL},
+		{LITE,
+		 "PRAGMA key = 1; PRAGMA journal_mode",
+		 "PRAGMA key = '***'; PRAGMA journal_mode"},
+		{PG, "set myapp.pin LEAK;", "set myapp.pin '***';"},
+		{PG, "SET LOCAL a . b := LEAK", "SET LOCAL a . b '***'"},
+		{PG, "SET SESSION a.b, LEAK", "SET SESSION a.b '***'"},
+		{PG, "SET \"a\".\"b\" 'LEAK' LEAK", "SET \"a\".\"b\" '***' '***'"},
+		{PG, "SET a.b FROM LEAK", "SET a.b FROM '***'"},
+		{PG, "SET role.pin LEAK", "SET role.pin '***'"},
+		{PG, "SET LOCAL session . pin LEAK", "SET LOCAL session . pin '***'"},
+		{PG, "SET U&\"a\\002eb\" LEAK", "SET U&\"a\\002eb\" '***'"},
+		{PG, "alter system set x.y LEAK", "alter system set x.y '***'"},
+		{PG, "ALTER SYSTEM SET x LEAK", "ALTER SYSTEM SET x '***'"},
+		{PG,
+		 "ALTER ROLE bob IN DATABASE d SET a.b LEAK",
+		 "ALTER ROLE bob IN DATABASE d SET a.b '***'"},
+		{PG, "ALTER ROLE bob SET a.b FROM CURRENT", NULL},
+		{PG,
+		 "SET ROLE bob; SET TIME ZONE x; ALTER ROLE bob PASSWORD LEAK",
+		 "SET ROLE bob; SET TIME ZONE x; ALTER ROLE bob PASSWORD '***'"},
+		{PG, "alter role bob encrypted LEAK", "alter role bob encrypted '***'"},
+		{PG,
+		 "alter role bob unencrypted LEAK",
+		 "alter role bob unencrypted '***'"},
+		{PG,
+		 "ALTER ROLE bob ENCRYPTED PASSWORD 'LEAK' LOGIN",
+		 "ALTER ROLE bob ENCRYPTED PASSWORD '***' LOGIN"},
+		{PG,
+		 "alter user bob identified by LEAK",
+		 "alter user bob identified by '***'"},
+		{PG,
+		 "alter user bob identified LEAK",
+		 "alter user bob identified '***'"},
+		{PG,
+		 "CREATE USER bob IDENTIFIED BY PASSWORD 'LEAK', x IDENTIFIED BY LEAK",
+		 "CREATE USER bob IDENTIFIED BY PASSWORD '***', x IDENTIFIED BY "
+		 "'***'"},
+		{PG,
+		 "CREATE ROLE bob PASSWORD : LEAK",
+		 "CREATE ROLE bob PASSWORD '***'"},
+		{PG,
+		 "create subscription s connection LEAK publication p",
+		 "create subscription s connection '***'"},
+		{PG,
+		 "ALTER SUBSCRIPTION s CONNECTION host=h LEAK",
+		 "ALTER SUBSCRIPTION s CONNECTION '***'"},
+		{PG,
+		 "CREATE ROLE bob CONNECTION LIMIT 5 LOGIN",
+		 "CREATE ROLE bob CONNECTION LIMIT '***' LOGIN"},
+	};
+
+	(void) state;
+	CHECK(cases, .detail = OSP_STATEMENT_FULL);
+}
+
+/* A URI of HTTP with a token in place of the user, as git takes it. */
+static void
+test_tokens(void **state)
+{
+	static const record_case cases[] = {
+		{PG, "select 'https://ghp_LEAK@github.com/x'", "select '***'"},
+		{PG, "select 'HTTP://GLPAT-LEAK@h'", "select '***'"},
+		{PG, "select 'git+https://sk-LEAK@h/x', 'y'", "select '***', '***'"},
+		{LITE, "select 'https://LEAK56789012345678901@h/x'", "select '***'"},
+		{PG,
+		 "select 'https://bob@h/x', 'https://a2345678901234567890@h'",
+		 NULL},
+		{PG, "select 'https://h/@ghp_x', 'https://h?a=ghp_x@y'", NULL},
+		{PG, "select 'https://ghp_.example.org/, me@h'", NULL},
+		{PG, "select 'ssh://a23456789012345678901@h'", NULL},
+	};
+
+	(void) state;
+	CHECK(cases, .detail = OSP_STATEMENT_FULL);
+}
+
+/* The statements of `.parameter set` in the shell of SQLite. */
+static void
+test_shell_parameters(void **state)
+{
+	static const record_case cases[] = {
+		{LITE,
+		 "REPLACE INTO temp.sqlite_parameters(key,value)VALUES('@p','LEAK');",
+		 "REPLACE INTO temp.sqlite_parameters(key,value)VALUES '***';"},
+		{LITE,
+		 "REPLACE INTO temp.sqlite_parameters(key,value)VALUES('@p',LEAK);",
+		 "REPLACE INTO temp.sqlite_parameters(key,value)VALUES '***';"},
+		{LITE,
+		 "UPDATE temp.\"sqlite_parameters\" SET value = LEAK",
+		 "UPDATE temp.\"sqlite_parameters\" SET value = '***'"},
+		{LITE, "SELECT value FROM temp.sqlite_parameters WHERE key=?1", NULL},
+	};
+
+	(void) state;
+	CHECK(cases, .detail = OSP_STATEMENT_FULL);
+}
+
+/* The name that a program gives itself. */
+static void
+test_names(void **state)
+{
+	static const char *const secret[] = {"password=LEAK",
+										 "x Token: LEAK",
+										 "the secret LEAK",
+										 "db://me:LEAK@h/",
+										 "https://ghp_LEAK@h"};
+	static const char *const harmless[] = {
+		"", "psql", "token-service", "PostgreSQL JDBC Driver", "http://h:80/x"};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
+		assert_true(osp_sql_is_secret_name(osp_str_of(secret[i])));
+	for (i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++)
+		assert_false(osp_sql_is_secret_name(osp_str_of(harmless[i])));
+}
+
 /* What did not parse: nothing behind its first quote, but of one harmless query. */
 static void
 test_broken(void **state)
@@ -942,7 +1081,9 @@ test_many_uris(void **state)
 										"://[]:1",
 										"://a:''",
 										"file:?",
-										"file:?a&"};
+										"file:?a&",
+										"http://a@b ",
+										"http://["};
 	const size_t len = 1000000;
 	size_t i;
 
@@ -1198,6 +1339,10 @@ main(void)
 		cmocka_unit_test(test_masked),
 		cmocka_unit_test(test_backslashes),
 		cmocka_unit_test(test_below),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_shell_parameters),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_normalized),
 		cmocka_unit_test(test_none),

@@ -248,12 +248,13 @@ foreach my $case (
 # did last is recorded as any statement.
 SKIP:
 {
-	skip 'PostgreSQL 13 does not let others look', 4 if !$sees_others;
+	skip 'PostgreSQL 13 does not let others look', 5 if !$sees_others;
 	my $idle = $node->background_psql('postgres');
 	$idle->query_safe("SET application_name = 'forgotten'");
 	$idle->query_safe('BEGIN; UPDATE t SET n = 7 WHERE id = 3');
 	$idle->query_safe("ALTER ROLE CURRENT_USER PASSWORD 'lock-secret'");
-	my $middle = background('BEGIN; UPDATE t SET n = 8 WHERE id = 2;'
+	my $middle = background("SET application_name = 'password=lock-secret';"
+		  . 'BEGIN; UPDATE t SET n = 8 WHERE id = 2;'
 		  . 'UPDATE t SET n = 8 WHERE id = 3; COMMIT;');
 	$node->poll_query_until('postgres',
 		"SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'");
@@ -269,11 +270,12 @@ SKIP:
 	finish $waits->{psql};
 	my ($chain) = pairs('pg.wait', wait_for_points($node, $last, 4));
 	my $root = $chain->[0]{info}{db}{waits_for};
+	is($chain->[0]{info}{db}{held_by}{application}, '***', 'a name that is a secret');
 	is($root->{chain}, 1, 'a chain of waits');
 	is("$root->{application}, $root->{state}", 'forgotten, idle in transaction', 'who began it');
 	is($root->{statement}, "ALTER ROLE CURRENT_USER PASSWORD '***'", 'what that did last');
 	like($chain->[0]{info}{db}{lock}{name},
-		qr/^ShareLock on t, row \(0,\d+\), held by process \d+ \(.*, active\), which waits for process \d+ \(forgotten, idle in transaction\)$/,
+		qr/^ShareLock on t, row \(0,\d+\), held by process \d+ \(\*\*\*, active\), which waits for process \d+ \(forgotten, idle in transaction\)$/,
 		'in words');
 }
 
