@@ -96,6 +96,43 @@ for my $statement ('SELECT sum(g) FROM generate_series(1, 1000000) g',
 		"no expression: $statement");
 }
 
+# Beside a scan with a filter: what the statement waits for, or computes once, is not put
+# on the rows of the scan, whether its nodes are timed or not.
+$node->safe_psql('postgres', q{
+CREATE TABLE customer (id int PRIMARY KEY, name text, email text);
+INSERT INTO customer SELECT g, md5(g::text), 'c' || g || '@example.com' FROM generate_series(1, 20000) g;
+VACUUM ANALYZE customer;
+});
+my $where = "FROM customer WHERE email = 'c7\@example.com';";
+foreach my $case ([ 'by rows' ], [ 'timed', points => 'node' ])
+{
+	my ($how, @points) = @$case;
+
+	foreach my $beside (
+		[ 'sleep', 'sleep', "SELECT pg_sleep(0.4), name $where" ],
+		[ 'sleep in a join', 'sleep',
+			"SELECT name FROM (SELECT 7 AS n FROM pg_sleep(0.4)) s, customer WHERE id > n AND email = 'c8\@example.com';" ],
+		[ 'function', 'expression', "SELECT spell(400000), name $where" ])
+	{
+		my ($what, $rule, $statement) = @$beside;
+
+		$base = psql_traced($node, $statement, @points);
+		found($node, $base, "$what beside a filter, $how", $rule, 0.7);
+		is_deeply([ grep { $_->{rule} eq 'filter' && $_->{share} > 0.1 } @{ why($node, $base)->{findings} } ],
+			[], "$what beside a filter, $how: not the filter");
+	}
+
+	# Rows that took the time are told of as before.
+	found($node,
+		psql_traced($node, "SELECT (SELECT count(*) FROM customer WHERE email = 'c' || g) FROM generate_series(1, 30) g;", @points),
+		"only a filter, $how", 'filter', 0.5);
+}
+
+# A function that is too quick for that is named, and how to see it.
+($found) = @{ why($node, psql_traced($node, 'SELECT count(*) FROM seen WHERE spell(id % 10 + 10) > md5(id::text);'))->{longest} };
+like($found->{why} // '', qr/it calls spell\(\) and md5\(\): to see how long functions take, SET osprofiler\.points/,
+	'a quick function: how to see more');
+
 # A loop over the rows of a query: what is in it is repeated, and no client fetches.
 $node->safe_psql('postgres', q{
 CREATE TABLE stock (id int PRIMARY KEY, n int);

@@ -94,6 +94,7 @@ claim_of(osp__findings *f, osp__group *group, osp__op *timed, osp__op *node,
 	claim->op = timed;
 	claim->node = node;
 	claim->ns = ns;
+	claim->apart_ns = 0;
 	claim->next = group->claims;
 	group->claims = claim;
 	group->ns += ns;
@@ -291,6 +292,16 @@ osp__count_node_rows(osp__findings *f)
 		if (osp__op_fact(op, OSP__NODE_TOTAL) > 0)
 			op->timed->timed_nodes = true;
 	}
+	for (i = 1; i < f->op_count; i++)
+	{
+		osp__op *op = &f->ops[i];
+
+		if (op->node_loops > 0 && osp__op_fact(op, OSP__WAIT_APART) > 0)
+			op->apart_ns = osp__op_own_fact(f, op, OSP__WAIT_APART);
+		if (op->apart_ns > op->own_ns)
+			op->apart_ns = op->own_ns;
+		op->apart_left_ns = op->apart_ns;
+	}
 }
 
 int64_t
@@ -314,7 +325,7 @@ osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
 		double own = osp__node_rows(f, op) +
 					 rows_of_loop * (double) osp__op_fact(op, OSP__LOOPS);
 
-		return osp__ns_of((double) statement->own_ns * own / all);
+		return osp__ns_of((double) osp__nodes_ns(statement) * own / all);
 	}
 	for (child = osp__op_child(f, op); child != NULL;
 		 child = osp__op_sibling(f, child))
@@ -325,12 +336,15 @@ osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
 double
 osp__part_of_nodes(const osp__op *statement)
 {
-	double left = (double) statement->left_ns + (double) statement->nodes_ns;
+	double whole = (double) osp__nodes_ns(statement);
+	double left = (double) statement->left_ns + (double) statement->nodes_ns -
+				  (double) statement->apart_left_ns;
 
-	if (statement->timed_nodes || statement->own_ns <= 0)
+	if (statement->timed_nodes || whole <= 0)
 		return 1;
-	return left < (double) statement->own_ns ? left / (double) statement->own_ns
-											 : 1;
+	if (left < 0)
+		return 0;
+	return left < whole ? left / whole : 1;
 }
 
 void
@@ -349,6 +363,9 @@ osp__claim_node_ns(osp__findings *f, osp__group *group, osp__op *op, int64_t ns,
 	if (op->claimed || group == NULL)
 		return;
 	op->claimed = true;
+	if (ns > osp__nodes_ns(op->timed) - op->timed->nodes_ns)
+		ns = osp__nodes_ns(op->timed) - op->timed->nodes_ns;
+	ns = osp__node_most_ns(f, op, ns);
 	if (count && (ns > 0 || group->count == 0))
 		osp__count_op(group, op);
 	claim_of(f, group, op->timed, op, ns);
@@ -364,6 +381,19 @@ osp__claim_io(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
 	claim_of(f, group, op, op, ns);
 }
 
+/* Notes that the last claim of a group is for time that is apart from a plan. */
+static void
+note_apart(const osp__group *group, osp__op *op)
+{
+	osp__claim *claim = group != NULL ? group->claims : NULL;
+
+	if (claim == NULL || claim->op != op)
+		return;
+	claim->apart_ns =
+		claim->ns < op->apart_left_ns ? claim->ns : op->apart_left_ns;
+	op->apart_left_ns -= claim->apart_ns;
+}
+
 void
 osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact)
 {
@@ -372,13 +402,19 @@ osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact)
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
+		osp__group *group;
 		int64_t ns;
 
 		if (osp__op_fact(op, fact) == 0)
 			continue;
 		ns = osp__op_own_fact(f, op, fact);
-		if (ns > 0)
-			osp__claim_time(f, osp__group_of(f, key), op, ns);
+		if (ns <= 0)
+			continue;
+		group = osp__group_of(f, key);
+		osp__claim_time(f, group, op, ns);
+		if (fact == OSP__WAIT_SLEEP || fact == OSP__WAIT_CLIENT_READ ||
+			fact == OSP__WAIT_CLIENT_WRITE)
+			note_apart(group, op);
 	}
 }
 

@@ -233,6 +233,25 @@ wait_fact(osp_str event)
 	return OSP__FACT_COUNT;
 }
 
+/* Is it a wait that no row or block of a plan can cause? Waits for buffers, for memory
+ * that processes share, and between the processes of a parallel plan are none. */
+static bool
+is_apart(osp_str event)
+{
+	static const char *const kinds[] = {"Client:",
+										"Extension:",
+										"IPC:AppendReady",
+										"IPC:SyncRep",
+										"Timeout:PgSleep"};
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (event.len >= strlen(kinds[i]) &&
+			strncasecmp(event.ptr, kinds[i], strlen(kinds[i])) == 0)
+			return true;
+	return false;
+}
+
 static void
 read_waits(osp__findings *f, osp__op *op, yyjson_val *db)
 {
@@ -248,6 +267,8 @@ read_waits(osp__findings *f, osp__op *op, yyjson_val *db)
 
 		if (fact != OSP__FACT_COUNT)
 			add_fact(f, op, fact, ms);
+		if (is_apart(osp__json_str(key)))
+			add_fact(f, op, OSP__WAIT_APART, ms);
 		add_fact(f, op, OSP__WAIT_ANY, ms);
 	}
 }

@@ -6,6 +6,7 @@
  */
 #include "report/findings/sqlite_function.h"
 
+#include "report/findings/calls.h"
 #include "report/findings/findings.h"
 
 #include "osprofiler/notification.h"
@@ -258,6 +259,53 @@ say_no_work(osp__findings *f, const osp__longest *all, osp_buf *out)
 		osp_buf_add_str(out, OSP_STR("; " OSP__SYNCS_UNMEASURED));
 }
 
+/* Is a function inside the statement recorded as an operation? */
+static bool
+has_functions(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *at = osp__op_below(f, op, op);
+
+	while (at != NULL && at->kind != OSP__OP_FUNCTION)
+		at = osp__op_below(f, at, op);
+	return at != NULL;
+}
+
+/* Appends how to see more of a statement of a server: most of its time it waited for
+ * something else, or it calls functions. */
+static void
+say_how_to_see_more(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	int64_t outside_ns = osp__op_own_fact(f, op, OSP__WAIT_APART) -
+						 osp__op_own_fact(f, op, OSP__WAIT_SLEEP) -
+						 osp__op_own_fact(f, op, OSP__WAIT_CLIENT_READ) -
+						 osp__op_own_fact(f, op, OSP__WAIT_CLIENT_WRITE);
+	osp__calls calls;
+	osp_str text;
+
+	if (op->kind != OSP__OP_PG)
+		return;
+	if (outside_ns > op->left_ns / 2)
+	{
+		osp_buf_add_str(out, OSP_STR("; it waited for about "));
+		osp__say_time(out, outside_ns);
+		osp_buf_add_str(out,
+						OSP_STR(" in an extension, as for another server "
+								"(dblink, a foreign table)"));
+	}
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "statement", &f->scratch);
+	text = osp_buf_str(&f->scratch);
+	if (has_functions(f, op) || !osp__is_query_with_calls(text))
+		return;
+	calls = osp__calls_in(text);
+	osp_buf_add_str(out, OSP_STR("; it calls "));
+	osp__say_calls(&calls, out);
+	osp_buf_add_str(out,
+					OSP_STR(": to see how long functions take, SET "
+							"osprofiler.points = 'statement, nested, "
+							"function' and trace it again"));
+}
+
 /* Appends what is known about the time of a statement that no rule has claimed. */
 static void
 say_why(osp__findings *f, const osp__longest *all, osp_str server, bool lacks,
@@ -285,13 +333,20 @@ say_why(osp__findings *f, const osp__longest *all, osp_str server, bool lacks,
 		osp_buf_add_str(out, OSP_STR("this is left of it beside the above"));
 		if (op->kind == OSP__OP_SQLITE)
 			(void) say_program_function(f, op, ": ", out);
+		say_how_to_see_more(f, op, out);
 	}
 	else if (has_plan(f, op))
+	{
 		osp_buf_add_str(out,
 						OSP_STR("its plan says what it did, but nothing there "
 								"stands out"));
+		say_how_to_see_more(f, op, out);
+	}
 	else if (!say_counters(f, all, out))
+	{
 		osp_buf_add_str(out, OSP_STR("nothing in the trace says why"));
+		say_how_to_see_more(f, op, out);
+	}
 	if (f->status == OSP_OK)
 		f->status = osp_buf_status(out);
 }

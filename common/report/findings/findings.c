@@ -79,6 +79,7 @@ give_back(const osp__group *group)
 	for (claim = group->claims; claim != NULL; claim = claim->next)
 	{
 		claim->op->left_ns += claim->ns;
+		claim->op->apart_left_ns += claim->apart_ns;
 		if (claim->node == NULL)
 			continue;
 		claim->op->nodes_ns -= claim->ns;

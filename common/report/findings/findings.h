@@ -76,6 +76,8 @@ typedef enum osp__fact
 	OSP__WAIT_CLIENT_READ,
 	OSP__WAIT_CLIENT_WRITE,
 	OSP__WAIT_SLEEP,
+	OSP__WAIT_APART, /* waits that no row or block can cause: sleeping, the client,
+					  * extensions, other servers */
 	OSP__WAIT_BUSY, /* SQLite: for locks of other connections */
 	OSP__WAIT_SYNC, /* SQLite: for the disk */
 	OSP__WAIT_ANY,  /* all waits, also those that no rule knows */
@@ -221,26 +223,30 @@ typedef struct osp__op
 				   * rule walks a deep tree once */
 	int64_t begin_ns;
 	int64_t end_ns;
-	int64_t own_ns;     /* time without operations inside it */
-	int64_t left_ns;    /* part of own_ns that no rule has claimed */
-	int64_t nodes_ns;   /* time claimed for nodes of its plan */
-	int64_t workers;    /* number of workers beside it */
-	int64_t starved_ns; /* time claimed by the rule cpu */
-	int64_t waited_ns;  /* time claimed by rules about waits, except locks */
-	bool no_toast;      /* a scan whose table has no TOAST table */
-	bool short_rows;    /* four or more rows of its table fill a page */
-	bool subplan;       /* a node that is the top of a subquery */
-	bool timed_nodes;   /* at least one node of its plan was timed */
-	bool leader_nodes;  /* at least one node of its plan is not a worker's */
-	bool in_worker;     /* a worker, or a node of a worker's plan */
-	double node_rows;   /* rows that all nodes of its plan worked on */
-	double node_loops;  /* how often these nodes were executed */
-	uint64_t shape;     /* hash of the statement without constants; of a node,
+	int64_t own_ns;   /* time without operations inside it */
+	int64_t left_ns;  /* part of own_ns that no rule has claimed */
+	int64_t nodes_ns; /* time claimed for nodes of its plan */
+	int64_t workers;  /* number of workers beside it */
+	int64_t
+		apart_ns; /* the part of own_ns in which it waited for something that no
+						 * node of its plan can have caused by its rows */
+	int64_t apart_left_ns; /* the part of apart_ns that no rule has claimed */
+	int64_t starved_ns;    /* time claimed by the rule cpu */
+	int64_t waited_ns;     /* time claimed by rules about waits, except locks */
+	bool no_toast;         /* a scan whose table has no TOAST table */
+	bool short_rows;       /* four or more rows of its table fill a page */
+	bool subplan;          /* a node that is the top of a subquery */
+	bool timed_nodes;      /* at least one node of its plan was timed */
+	bool leader_nodes;     /* at least one node of its plan is not a worker's */
+	bool in_worker;        /* a worker, or a node of a worker's plan */
+	double node_rows;      /* rows that all nodes of its plan worked on */
+	double node_loops;     /* how often these nodes were executed */
+	uint64_t shape; /* hash of the statement without constants; of a node,
 						 * trigger or function, of its name; 0: none */
-	uint64_t text;      /* hash of the statement with its constants */
-	uint64_t plan;      /* number of a planning's plan; 0: unknown */
-	bool generic;       /* the plan is for any values */
-	bool foreign; /* a client's statement recorded by the program itself, like
+	uint64_t text;  /* hash of the statement with its constants */
+	uint64_t plan;  /* number of a planning's plan; 0: unknown */
+	bool generic;   /* the plan is for any values */
+	bool foreign;   /* a client's statement recorded by the program itself, like
 				   * OSProfiler in Python, not by a hook: writing its start to
 				   * the collector may be part of its time */
 	struct osp__op *planning; /* planning of its plan; NULL: unknown */
@@ -262,6 +268,7 @@ typedef struct osp__claim
 	osp__op *op;   /* the operation whose time is claimed */
 	osp__op *node; /* the plan node for whose work it is; NULL: none */
 	int64_t ns;
+	int64_t apart_ns; /* the part of ns that is of the operation's apart_ns */
 } osp__claim;
 
 /* The time claimed for one cause. A rule may add up figures while it claims. */
@@ -602,13 +609,20 @@ double osp__node_rows(const osp__findings *f, const osp__op *op);
  */
 int64_t osp__node_own_ns(const osp__findings *f, const osp__op *op);
 
+/* The time that the nodes of a statement's plan may have taken together. */
+static inline int64_t
+osp__nodes_ns(const osp__op *statement)
+{
+	return statement->own_ns - statement->apart_ns;
+}
+
 /* Like osp__node_own_ns, but each execution of a node counts as this many rows. */
 int64_t osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
 									double rows_of_loop);
 
-/* The part of a statement's time that is left for the nodes of its plan. Time that
- * rules have claimed by another measure, such as waiting for a processor, is not the
- * nodes' time, unless nodes were timed. */
+/* The part of osp__nodes_ns() that is left for the nodes of a plan. Time that rules
+ * have claimed by another measure, such as waiting for a processor, is not the nodes'
+ * time, unless nodes were timed. */
 double osp__part_of_nodes(const osp__op *statement);
 
 /* Claims the work of a plan node, unless another rule has claimed it. count: also count
@@ -620,7 +634,8 @@ void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
 void osp__claim_io(osp__findings *f, osp__group *group, osp__op *op,
 				   int64_t ns);
 
-/* Like osp__claim_node, with a time that the rule knows better. */
+/* Like osp__claim_node, with a time that the rule knows better. Neither claims more
+ * than osp__node_most_ns(), nor more than the nodes of the plan may have taken. */
 void osp__claim_node_ns(osp__findings *f, osp__group *group, osp__op *op,
 						int64_t ns, bool count);
 
@@ -651,6 +666,12 @@ int64_t osp__node_rows_met(const osp__op *op);
 /* Limits a count of blocks or rows to 10^12, so that sums do not overflow, whatever a
  * trace contains. */
 int64_t osp__bounded_count(double count);
+
+/* ---- node_bound.c ---- */
+
+/* How much of ns, the measured or estimated time of a node, its rows and blocks can
+ * have taken. */
+int64_t osp__node_most_ns(osp__findings *f, const osp__op *op, int64_t ns);
 
 /* ---- find_words.c: what sentences are made of ---- */
 

@@ -7,7 +7,7 @@
 #ifndef OSPROFILER_CONDITION_H
 #define OSPROFILER_CONDITION_H
 
-#include "report/findings/plans/expression.h"
+#include "report/findings/expression.h"
 
 /* How a condition compares. */
 typedef enum osp__test

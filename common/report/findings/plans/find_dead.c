@@ -39,7 +39,8 @@ dead_ns(const osp__findings *f, const osp__reading *r,
 	if (statement->timed_nodes)
 		return osp__node_own_ns(f, dead->op);
 	rows += (double) dead->pages * ROWS_OF_PAGE;
-	return osp__ns_of((double) statement->own_ns * rows / whole);
+	return osp__ns_of((double) osp__nodes_ns(statement) *
+					  osp__part_of_nodes(statement) * rows / whole);
 }
 
 static void

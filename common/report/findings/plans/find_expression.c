@@ -10,9 +10,9 @@
  * from the rows. Statements that change rows are left out, because their indexes may
  * take as long.
  */
+#include "report/findings/calls.h"
 #include "report/findings/plans/plans.h"
 
-#include "report/terminal_text.h"
 #include "sql/sql_text.h"
 
 /* More time than PostgreSQL needs for a row of a node, for each execution of a node,
@@ -21,7 +21,8 @@
 #define LOOP_NS  (INT64_C(50) * 1000)
 #define BLOCK_NS (INT64_C(50) * 1000)
 
-/* The rule applies if the CPU worked this many times as long. */
+/* The rule applies if the CPU worked this many times as long; of a query that calls
+ * functions, if it worked as long. */
 #define TIMES 3
 
 /* Shorter statements have no CPU time recorded, or no plan nodes. */
@@ -29,10 +30,6 @@
 
 /* How many levels up a statement with a recorded CPU time is searched. */
 #define LEVELS_MAX 64
-
-/* How many functions are named at most. */
-#define NAMES_MAX    3
-#define NAME_COLUMNS 63
 
 #define SUM_ROWS 0
 
@@ -124,6 +121,15 @@ reading_ns(const osp__findings *f, const osp__op *op)
 		   blocks * BLOCK_NS;
 }
 
+/* How often the time for the rows must have passed. */
+static double
+times_of(osp__findings *f, const osp__op *op)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "statement", &f->scratch);
+	return osp__is_query_with_calls(osp_buf_str(&f->scratch)) ? 1 : TIMES;
+}
+
 void
 osp__look_expressions(osp__findings *f)
 {
@@ -139,7 +145,7 @@ osp__look_expressions(osp__findings *f)
 			op->node->elapsed_ns < 0)
 			continue;
 		w = work_of(f, op);
-		if (!w.known || (double) w.cpu_ns < TIMES * reading_ns(f, op))
+		if (!w.known || (double) w.cpu_ns < times_of(f, op) * reading_ns(f, op))
 			continue;
 		group = osp__group_of(f, op->shape);
 		osp__claim_time(
@@ -149,127 +155,22 @@ osp__look_expressions(osp__findings *f)
 	}
 }
 
-/* ---- the names of functions ---- */
-
-/* Is the word, with "(" behind it, no function, or a function that takes no time? */
-static bool
-is_no_function(const osp_sql_token *word)
-{
-	static const char *const words[] = {"all",       "and",
-										"any",       "array",
-										"as",        "avg",
-										"between",   "by",
-										"call",      "case",
-										"cast",      "char",
-										"coalesce",  "count",
-										"cube",      "current_timestamp",
-										"decimal",   "distinct",
-										"do",        "else",
-										"except",    "exists",
-										"extract",   "filter",
-										"from",      "generate_series",
-										"greatest",  "group",
-										"grouping",  "having",
-										"in",        "intersect",
-										"interval",  "is",
-										"join",      "lateral",
-										"least",     "like",
-										"limit",     "materialized",
-										"max",       "min",
-										"not",       "now",
-										"nullif",    "numeric",
-										"offset",    "on",
-										"or",        "order",
-										"over",      "partition",
-										"returning", "rollup",
-										"row",       "rows",
-										"select",    "sets",
-										"some",      "sum",
-										"then",      "timestamp",
-										"union",     "unnest",
-										"using",     "values",
-										"varchar",   "when",
-										"where",     "with",
-										"within"};
-	size_t i;
-
-	if (word->kind != OSP_SQL_WORD)
-		return true;
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (osp_sql_is(word, words[i]))
-			return true;
-	return false;
-}
-
-typedef struct names
-{
-	osp_str found[NAMES_MAX];
-	unsigned count;
-} names;
-
-static void
-add_name(names *n, osp_str name)
-{
-	unsigned i;
-
-	for (i = 0; i < n->count; i++)
-		if (osp_str_eq(n->found[i], name))
-			return;
-	if (n->count < NAMES_MAX)
-		n->found[n->count++] = name;
-}
-
-/* Finds the functions that a statement calls, in the order of its text. */
-static names
-names_in(osp_str statement)
-{
-	osp_sql_token before = {.kind = OSP_SQL_SPACE};
-	osp_sql_token token;
-	osp_sql_lexer lexer;
-	names n = {.count = 0};
-
-	osp_sql_lexer_init(&lexer, statement, OSP_SQL_POSTGRES);
-	while (osp_sql_next_word(&lexer, &token))
-	{
-		if (token.kind == OSP_SQL_OTHER && token.text.ptr[0] == '(' &&
-			!is_no_function(&before))
-			add_name(&n, before.text);
-		before = token;
-	}
-	return n;
-}
-
-static void
-say_names(const names *n, osp_buf *out)
-{
-	unsigned i;
-
-	for (i = 0; i < n->count; i++)
-	{
-		if (i > 0)
-			osp_buf_add_str(
-				out, i + 1 < n->count ? OSP_STR(", ") : OSP_STR(" and "));
-		(void) osp__terminal_text(out, n->found[i], true, NAME_COLUMNS);
-		osp_buf_add_str(out, OSP_STR("()"));
-	}
-}
-
 /* ---- the sentences ---- */
 
 static void
 say_what(const osp__group *group, osp_str statement, osp_buf *out)
 {
-	names n = names_in(statement);
+	osp__calls calls = osp__calls_in(statement);
 
 	if (group->sums[SUM_ROWS] == 0 && is_code(statement))
 		osp_buf_add_str(
 			out, OSP_STR("Code that the statement runs, not its queries,"));
-	else if (n.count == 0)
+	else if (calls.count == 0)
 		osp_buf_add_str(out, OSP_STR("What the statement computes"));
 	else
 	{
 		osp_buf_add_str(out, OSP_STR("What the statement computes, with "));
-		say_names(&n, out);
+		osp__say_calls(&calls, out);
 		osp_buf_add_char(out, ',');
 	}
 }

@@ -347,7 +347,7 @@ claim_spilled_node(osp__findings *f, osp__group *group, osp__op *op)
 
 	if (!statement->timed_nodes && all > 0 &&
 		osp__op_fact(op, OSP__DISK_KB) > 0)
-		ns = (double) statement->own_ns * SPILL_ROWS * rows / all;
+		ns = (double) osp__nodes_ns(statement) * SPILL_ROWS * rows / all;
 	osp__claim_node_ns(
 		f, group, op, osp__ns_of(ns * osp__part_of_nodes(statement)), true);
 }

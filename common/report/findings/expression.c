@@ -3,7 +3,7 @@
  * expression.c
  *	  Reads an expression of a plan.
  */
-#include "report/findings/plans/expression.h"
+#include "report/findings/expression.h"
 
 #include "sql/sql_text.h"
 

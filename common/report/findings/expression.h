@@ -2,7 +2,7 @@
  *
  * expression.h
  *	  Reads an expression of a plan as pg_osprofiler/operations/expr.c writes it.
- *	  Private to report/findings/plans/.
+ *	  Private to report/findings/.
  *
  * Each operator and its operands are in parentheses; values are "?" or quoted,
  * parameters are "$1", and values from another part of the plan are "$exec1". A text of

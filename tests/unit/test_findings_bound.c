@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * test_findings_bound.c
+ *	  How much of a statement's time is put on the rows of its plan: not what it waited
+ *	  for something else, and not more than rows and blocks can take.
+ */
+#include "tap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "findings_fixture.h"
+
+/* A statement that reads 20,000 rows of a table and keeps one of them. */
+typedef struct scan
+{
+	const char *statement;
+	int ms;
+	const char *usage;  /* members of the stop's info.db */
+	const char *filter; /* of the scan */
+	int timed_ms; /* what its node was measured to take; 0: not measured */
+} scan;
+
+#define QUERY  "SELECT name FROM customers WHERE email = 'a'"
+#define SLEEP  "SELECT pg_sleep(1), name FROM customers WHERE email = 'a'"
+#define RATING "SELECT rating(600000), name FROM customers WHERE email = 'a'"
+#define DBLINK                                                                  \
+	"SELECT 1 FROM dblink('x', 'SELECT 1') AS d(x int), customers WHERE email " \
+	"= 'a'"
+#define EQUAL "(email = ?)"
+#define HIT   "\"buffers\": {\"shared_blks_hit\": 197}"
+#define READ  "\"buffers\": {\"shared_blks_read\": 197}"
+#define CPU(ms, of)                                                       \
+	", \"cpu\": {\"user_ms\": " #ms ", \"system_ms\": 0, \"of_ms\": " #of \
+	", \"involuntary_switches\": 0}"
+#define WAITED(event, ms) ", \"waits\": {\"" event "\": " #ms "}"
+
+static void
+explain_scan(const scan *s, osp_buf *json)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf words;
+	char info[512];
+	int at = 0;
+
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {%s}, \"elapsed_ns\": %d000000, ",
+					s->usage,
+					s->ms);
+	findings_add_statement(report, "pg", s->statement, &at, s->ms, info);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"node\": {\"name\": \"Seq Scan on customers\", "
+					"\"type\": \"Seq Scan\", \"relation\": \"customers\", "
+					"\"filter\": \"%s\"}}, ",
+					s->filter);
+	findings_add(report, "pg.node-start", "n", "s0", "h", 0, info);
+	if (s->timed_ms > 0)
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {\"node\": {\"rows\": 1, \"loops\": 1, "
+						"\"rows_removed_by_filter\": 19999, \"total_ms\": "
+						"%d}}, ",
+						s->timed_ms);
+	else
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {\"node\": {\"rows\": 1, \"loops\": 1, "
+						"\"rows_removed_by_filter\": 19999}}, ");
+	findings_add(report, "pg.node-stop", "n", "s0", "h", s->timed_ms, info);
+	findings_explain(report, json, &words);
+	findings_assert_shares(json->ptr);
+	osp_buf_term(&words);
+}
+
+/* The share of a rule in what is found; 0: it is not found. */
+static double
+share_of(const char *json, const char *rule)
+{
+	char key[64];
+	const char *at = json;
+
+	(void) snprintf(key, sizeof(key), "{\"rule\": \"%s\", \"share\": ", rule);
+	return strstr(json, key) != NULL ? findings_number(&at, key) : 0;
+}
+
+/* Asserts that a rule has a share between two bounds. */
+static void
+assert_share(const scan *s, const char *rule, double from, double to)
+{
+	osp_buf json;
+	double share;
+
+	explain_scan(s, &json);
+	share = share_of(json.ptr, rule);
+	if (share < from || share > to)
+		fail_msg("%s: %.3f in %s", rule, share, json.ptr);
+	osp_buf_term(&json);
+}
+
+static void
+assert_says(const scan *s, const char *words)
+{
+	osp_buf json;
+
+	explain_scan(s, &json);
+	if (strstr(json.ptr, words) == NULL)
+		fail_msg("not \"%s\" in %s", words, json.ptr);
+	osp_buf_term(&json);
+}
+
+/* Rows that took the time have it. */
+static void
+test_rows(void **state)
+{
+	scan s = {QUERY, 40, HIT CPU(40, 40), EQUAL, 0};
+
+	(void) state;
+	assert_share(&s, "filter", 0.99, 1);
+	s.timed_ms = 39;
+	assert_share(&s, "filter", 0.95, 1);
+
+	/* A pattern takes longer for each row. */
+	s = (scan){QUERY, 400, HIT CPU(400, 400), "(body ~~ ?)", 0};
+	assert_share(&s, "filter", 0.99, 1);
+	s.filter = "((email)::text ~~* ?)";
+	assert_share(&s, "filter", 0.99, 1);
+
+	/* So does a list that is searched for each row. */
+	s.filter = "(NOT (SubPlan 1))";
+	assert_share(&s, "filter", 0.99, 1);
+}
+
+/* A block that is read from the disk takes long, measured or not. */
+static void
+test_disk(void **state)
+{
+	scan s = {QUERY, 1000, READ CPU(10, 1000), EQUAL, 0};
+
+	(void) state;
+	assert_share(&s, "filter", 0.99, 1);
+	s.usage = READ CPU(10, 1000) WAITED("IO:DataFileRead", 960);
+	assert_share(&s, "filter", 0.99, 1);
+
+	/* A lock of shared memory is waited for to read blocks. */
+	s.usage = HIT CPU(10, 1000) WAITED("LWLock:BufferContent", 960);
+	assert_share(&s, "filter", 0.99, 1);
+}
+
+/* Without the statement's usage, nothing is known of the blocks. */
+static void
+test_no_usage(void **state)
+{
+	scan s = {QUERY, 1000, HIT, EQUAL, 0};
+
+	(void) state;
+	assert_share(&s, "filter", 0.99, 1);
+	s.ms = 500;
+	s.usage = "\"x\": 1" CPU(500, 500);
+	assert_share(&s, "filter", 0.99, 1);
+}
+
+/* pg_sleep in the target list of a scan with a filter. */
+static void
+test_sleep(void **state)
+{
+	scan s = {
+		SLEEP, 1000, HIT CPU(5, 1000) WAITED("Timeout:PgSleep", 990), EQUAL, 0};
+
+	(void) state;
+	assert_share(&s, "sleep", 0.98, 1);
+	assert_share(&s, "filter", 0, 0);
+	s.timed_ms = 998;
+	assert_share(&s, "sleep", 0.98, 1);
+	assert_share(&s, "filter", 0, 0);
+
+	/* Without samples it is not explained. */
+	s.usage = HIT CPU(5, 1000);
+	assert_share(&s, "filter", 0, 0);
+	s.timed_ms = 0;
+	assert_share(&s, "filter", 0, 0);
+	assert_says(&s, "; it calls pg_sleep(): to see how long functions take, ");
+}
+
+/* The rows have what is left of a statement that slept. */
+static void
+test_sleep_and_rows(void **state)
+{
+	scan s = {
+		SLEEP, 100, HIT CPU(45, 100) WAITED("Timeout:PgSleep", 60), EQUAL, 0};
+
+	(void) state;
+	assert_share(&s, "sleep", 0.59, 0.61);
+	assert_share(&s, "filter", 0.38, 0.41);
+	s.timed_ms = 99;
+	assert_share(&s, "sleep", 0.59, 0.61);
+	assert_share(&s, "filter", 0.38, 0.41);
+}
+
+/* A function in the target list of a scan with a filter. */
+static void
+test_function(void **state)
+{
+	scan s = {RATING, 540, HIT CPU(537, 540), EQUAL, 0};
+
+	(void) state;
+	assert_share(&s, "expression", 0.9, 1);
+	assert_says(&s, "What the statement computes, with rating(), took ");
+	s.timed_ms = 539;
+	assert_share(&s, "expression", 0.9, 1);
+
+	/* A shorter one may be many things, and most of it is not the rows. */
+	s = (scan){RATING, 180, HIT CPU(180, 180), EQUAL, 0};
+	assert_share(&s, "filter", 0, 0.2);
+	assert_says(&s,
+				"; it calls rating(): to see how long functions take, SET "
+				"osprofiler.points = 'statement, nested, function'");
+	s.timed_ms = 179;
+	assert_share(&s, "filter", 0, 0.2);
+
+	/* Without functions the bound is three times as high. */
+	s = (scan){QUERY, 540, HIT CPU(540, 540), EQUAL, 0};
+	assert_share(&s, "expression", 0, 0);
+}
+
+/* Another server that is asked beside a scan with a filter. */
+static void
+test_other_server(void **state)
+{
+	scan s = {DBLINK,
+			  500,
+			  HIT CPU(5, 500) WAITED("Extension:Extension", 490),
+			  EQUAL,
+			  0};
+
+	(void) state;
+	assert_share(&s, "filter", 0, 0);
+	assert_says(&s,
+				"; it waited for about 490 ms in an extension, as for another "
+				"server (dblink, a foreign table); it calls dblink(): ");
+	s.usage = HIT CPU(5, 500) WAITED("IPC:AppendReady", 490);
+	assert_share(&s, "filter", 0, 0);
+	s.usage = HIT CPU(5, 500) WAITED("Client:ClientWrite", 490);
+	assert_share(&s, "client_wait", 0.95, 1);
+	assert_share(&s, "filter", 0, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_disk),
+		cmocka_unit_test(test_no_usage),
+		cmocka_unit_test(test_sleep),
+		cmocka_unit_test(test_sleep_and_rows),
+		cmocka_unit_test(test_function),
+		cmocka_unit_test(test_other_server),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
