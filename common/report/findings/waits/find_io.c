@@ -428,10 +428,24 @@ memory_setting(osp__findings *f, const osp__op *op)
 	return "work_mem";
 }
 
+/* Does the node run in several processes, or was its plan made for that? */
+static bool
+is_of_parallel_plan(const osp__op *op)
+{
+	const osp__op *at = op;
+
+	if (op->kind != OSP__OP_NODE)
+		return false;
+	for (; at != op->timed; at = at->parent)
+		if (at->parallel || osp__op_fact(at, OSP__WORKERS_PLANNED) > 0)
+			return true;
+	return op->timed->workers > 0;
+}
+
 /* Appends advice about memory. A sort needs about three times as much memory as space
  * on disk. */
 static void
-say_work_mem(osp_buf *step, int64_t disk_kb, const char *setting)
+say_work_mem(osp_buf *step, int64_t disk_kb, const char *setting, bool parallel)
 {
 	int64_t mb = 16;
 
@@ -440,11 +454,14 @@ say_work_mem(osp_buf *step, int64_t disk_kb, const char *setting)
 	if (disk_kb > 0 && mb < 1024)
 		osp_buf_addf(step,
 					 "Try SET %s = '%lldMB' in the session that runs this "
-					 "statement%s.",
+					 "statement%s%s.",
 					 setting,
 					 (long long) mb,
 					 setting[0] == 'w' ? "; it counts for each sort and hash"
-									   : "");
+									   : "",
+					 setting[0] == 'w' && parallel
+						 ? " of each process of this parallel plan"
+						 : "");
 	else
 		osp_buf_addf(step,
 					 "Sort or hash fewer rows or columns, or try a larger %s "
@@ -473,6 +490,7 @@ osp__tell_spills(osp__findings *f, osp__finding *finding)
 	int64_t disk_kb = group->sums[SUM_KB];
 	const char *setting = memory_setting(f, largest);
 	bool of_nodes = largest->kind == OSP__OP_NODE;
+	bool parallel = is_of_parallel_plan(largest);
 
 	if (of_nodes)
 	{
@@ -514,7 +532,13 @@ osp__tell_spills(osp__findings *f, osp__finding *finding)
 		disk_kb = group->sums[SUM_MOST_KB];
 	else
 		disk_kb = group->sums[SUM_BLOCKS] * 8;
-	say_work_mem(&finding->step, disk_kb, setting);
+	say_work_mem(&finding->step, disk_kb, setting, parallel);
+	if (parallel)
+		osp_buf_add_str(
+			&finding->step,
+			OSP_STR(" With more memory the planner may choose a plan without "
+					"workers: there one process needs the memory of all, and "
+					"it may take longer."));
 	if (of_nodes)
 		osp_buf_add_str(
 			&finding->step,
