@@ -120,6 +120,12 @@ test_sequential(void **state)
 				SEQ(5000, NO_TOAST),
 				ROWS(100),
 				"\"pages\": 5000.0, \"rows\": 100.0");
+	assert_scan(HIT(5000),
+				SEQ(5000, NO_TOAST),
+				ROWS(100),
+				"VACUUM job lets new rows take the place of dead ones, and "
+				"gives back the empty pages at the table's end. If it stays as "
+				"large, VACUUM FULL");
 
 	/* Rows that its filter left out are there as well. */
 	assert_scan(HIT(5000),

@@ -450,7 +450,8 @@ test_alike(void **state)
 		{8,
 		 90000,
 		 "",
-		 "48.0 ms (by the rows, not measured) in 4 loops; 288 ms in 36 more "
+		 "48.0 ms (by the rows, not measured) for this and 3 other executions "
+		 "in 4 loops; 288 ms in 36 more "
 		 "executions, of which no plan is recorded, "
 		 "taken to be like these",
 		 "missing, too"},

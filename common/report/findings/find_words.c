@@ -134,12 +134,37 @@ osp__say_statement(osp__findings *f, const osp__op *op, osp_buf *out)
 	osp__say_op(f, statement->parent, out);
 }
 
+/* In how many executions of statements a group has claimed the work of nodes. */
+static int64_t
+executions_of(const osp__group *group)
+{
+	const osp__claim *claim;
+	int64_t count = 0;
+
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+		claim->op->handled = false;
+	for (claim = group->claims; claim != NULL; claim = claim->next)
+	{
+		count += claim->node != NULL && !claim->op->handled;
+		if (claim->node != NULL)
+			claim->op->handled = true;
+	}
+	return count;
+}
+
 void
 osp__say_time_judged_by(const osp__group *group, const char *what, osp_buf *out)
 {
+	int64_t executions = executions_of(group);
+
 	osp__say_time(out, group->ns - group->alike_ns);
 	if (!group->largest->timed->timed_nodes)
 		osp_buf_addf(out, " (by %s" NOT_MEASURED, what);
+	if (executions > 1)
+	{
+		osp_buf_add_str(out, OSP_STR(" for this and "));
+		osp__say_number(out, executions - 1, "other execution");
+	}
 }
 
 bool

@@ -227,8 +227,9 @@ say_dead_step(const osp__op *op, osp_str table, bool certain, osp_buf *step)
 		uses_index(op)
 			? "VACUUM %.*s removes dead entries from its indexes."
 			: "VACUUM %.*s lets new rows take the place of dead ones, "
-			  "but the table keeps its size. If it stays as large, "
-			  "VACUUM FULL, which locks it, or pg_repack makes it small.",
+			  "and gives back the empty pages at the table's end. If it "
+			  "stays as large, VACUUM FULL, which locks it, or pg_repack "
+			  "makes it small.",
 		(int) table.len,
 		table.ptr);
 	osp_buf_add_str(
