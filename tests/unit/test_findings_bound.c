@@ -114,11 +114,11 @@ assert_says(const scan *s, const char *words)
 static void
 test_rows(void **state)
 {
-	scan s = {QUERY, 40, HIT CPU(40, 40), EQUAL, 0};
+	scan s = {QUERY, 25, HIT CPU(25, 25), EQUAL, 0};
 
 	(void) state;
 	assert_share(&s, "filter", 0.99, 1);
-	s.timed_ms = 39;
+	s.timed_ms = 24;
 	assert_share(&s, "filter", 0.95, 1);
 
 	/* A pattern takes longer for each row. */
@@ -136,15 +136,16 @@ test_rows(void **state)
 static void
 test_disk(void **state)
 {
-	scan s = {QUERY, 1000, READ CPU(10, 1000), EQUAL, 0};
+	scan s = {QUERY, 400, READ CPU(10, 400), EQUAL, 0};
 
 	(void) state;
 	assert_share(&s, "filter", 0.99, 1);
-	s.usage = READ CPU(10, 1000) WAITED("IO:DataFileRead", 960);
+	s.ms = 1000;
+	s.usage = READ CPU(25, 1000) WAITED("IO:DataFileRead", 975);
 	assert_share(&s, "filter", 0.99, 1);
 
 	/* A lock of shared memory is waited for to read blocks. */
-	s.usage = HIT CPU(10, 1000) WAITED("LWLock:BufferContent", 960);
+	s.usage = HIT CPU(25, 1000) WAITED("LWLock:BufferContent", 975);
 	assert_share(&s, "filter", 0.99, 1);
 }
 
@@ -188,14 +189,14 @@ static void
 test_sleep_and_rows(void **state)
 {
 	scan s = {
-		SLEEP, 100, HIT CPU(45, 100) WAITED("Timeout:PgSleep", 60), EQUAL, 0};
+		SLEEP, 100, HIT CPU(25, 100) WAITED("Timeout:PgSleep", 75), EQUAL, 0};
 
 	(void) state;
-	assert_share(&s, "sleep", 0.59, 0.61);
-	assert_share(&s, "filter", 0.38, 0.41);
+	assert_share(&s, "sleep", 0.74, 0.76);
+	assert_share(&s, "filter", 0.23, 0.26);
 	s.timed_ms = 99;
-	assert_share(&s, "sleep", 0.59, 0.61);
-	assert_share(&s, "filter", 0.38, 0.41);
+	assert_share(&s, "sleep", 0.74, 0.76);
+	assert_share(&s, "filter", 0.23, 0.26);
 }
 
 /* A function in the target list of a scan with a filter. */
@@ -239,6 +240,15 @@ test_other_server(void **state)
 	assert_says(&s,
 				"; it waited for about 490 ms in an extension, as for another "
 				"server (dblink, a foreign table); it calls dblink(): ");
+	s.usage = HIT CPU(5, 500) WAITED("Extension", 490);
+	assert_says(&s, "; it waited for about 490 ms in an extension, ");
+	assert_share(&s, "filter", 0, 0);
+	s.usage = HIT CPU(5, 500);
+	assert_share(&s, "filter", 0, 0);
+	assert_says(&s,
+				"; for about 495 ms it neither computed nor waited for "
+				"anything that PostgreSQL names, as a function may that asks "
+				"another server; it calls dblink(): ");
 	s.usage = HIT CPU(5, 500) WAITED("IPC:AppendReady", 490);
 	assert_share(&s, "filter", 0, 0);
 	s.usage = HIT CPU(5, 500) WAITED("Client:ClientWrite", 490);

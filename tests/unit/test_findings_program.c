@@ -501,6 +501,39 @@ test_program_without_root(void **state)
 	osp_buf_term(&words);
 }
 
+/* What a program did may be missing, or it is in a collector of its own. */
+static void
+test_missing_callers(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	findings_add(report,
+				 "pg-start",
+				 "s",
+				 "22222222-2222-4333-8444-555555555555",
+				 "h",
+				 0,
+				 "");
+	findings_add(report,
+				 "pg-stop",
+				 "s",
+				 "22222222-2222-4333-8444-555555555555",
+				 "h",
+				 100,
+				 "");
+	findings_explain(report, &json, &words);
+	assert_non_null(strstr(
+		words.ptr,
+		"The caller of 1 operation is not here, or not whole: some program has "
+		"not delivered what it did, or has delivered it to another collector, "
+		"and its time is not explained.\n"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* With statement_text = none only the first word of a statement is recorded: nobody knows
  * whether two are the same. */
 static void
@@ -718,6 +751,7 @@ main(void)
 		cmocka_unit_test(test_served_failures),
 		cmocka_unit_test(test_tracing_of_program),
 		cmocka_unit_test(test_program_without_root),
+		cmocka_unit_test(test_missing_callers),
 		cmocka_unit_test(test_first_words),
 		cmocka_unit_test(test_pause_of_python),
 		cmocka_unit_test(test_pings),

@@ -238,11 +238,12 @@ wait_fact(osp_str event)
 static bool
 is_apart(osp_str event)
 {
-	static const char *const kinds[] = {"Client:",
-										"Extension:",
-										"IPC:AppendReady",
-										"IPC:SyncRep",
-										"Timeout:PgSleep"};
+	static const char *const kinds[] = {
+		"Client:",
+		"Extension", /* without a name up to PostgreSQL 16 */
+		"IPC:AppendReady",
+		"IPC:SyncRep",
+		"Timeout:PgSleep"};
 	size_t i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)

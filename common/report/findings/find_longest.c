@@ -270,6 +270,14 @@ has_functions(const osp__findings *f, const osp__op *op)
 	return at != NULL;
 }
 
+/* How long a statement neither had a CPU nor waited for anything that is sampled. */
+static int64_t
+unnamed_ns(const osp__op *op)
+{
+	return osp__op_fact(op, OSP__CPU_OF) - osp__op_fact(op, OSP__CPU) -
+		   osp__op_fact(op, OSP__WAIT_ANY) - op->starved_ns;
+}
+
 /* Appends how to see more of a statement of a server: most of its time it waited for
  * something else, or it calls functions. */
 static void
@@ -297,6 +305,16 @@ say_how_to_see_more(osp__findings *f, const osp__op *op, osp_buf *out)
 	text = osp_buf_str(&f->scratch);
 	if (has_functions(f, op) || !osp__is_query_with_calls(text))
 		return;
+	if (op->workers == 0 && unnamed_ns(op) > op->left_ns / 2)
+	{
+		osp_buf_add_str(out, OSP_STR("; for about "));
+		osp__say_time(out, unnamed_ns(op));
+		osp_buf_add_str(
+			out,
+			OSP_STR(" it neither computed nor waited for anything that "
+					"PostgreSQL names, as a function may that asks another "
+					"server"));
+	}
 	calls = osp__calls_in(text);
 	osp_buf_add_str(out, OSP_STR("; it calls "));
 	osp__say_calls(&calls, out);

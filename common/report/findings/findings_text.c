@@ -155,14 +155,16 @@ put_doubts(writer *w)
 					 lost == 1 ? "" : "s",
 					 lost == 1 ? "was" : "were");
 	if (callers > 0)
-		osp_buf_addf(w->out,
-					 "The caller%s of %llu operation%s %s not here, or not "
-					 "whole: some program has not delivered what it did, and "
-					 "its time is not explained.\n",
-					 callers == 1 ? "" : "s",
-					 (unsigned long long) callers,
-					 callers == 1 ? "" : "s",
-					 callers == 1 ? "is" : "are");
+		osp_buf_addf(
+			w->out,
+			"The caller%s of %llu operation%s %s not here, or not "
+			"whole: some program has not delivered what it did, or has "
+			"delivered it to another collector, and its time is not "
+			"explained.\n",
+			callers == 1 ? "" : "s",
+			(unsigned long long) callers,
+			callers == 1 ? "" : "s",
+			callers == 1 ? "is" : "are");
 	put_color(w, "0");
 }
 

@@ -13,15 +13,15 @@
 
 /* A row whose columns are compared with values takes some 0.1 microseconds; a pattern, a
  * function or a value that has to be decompressed takes longer. */
-#define ROW_NS         (INT64_C(2) * 1000)
+#define ROW_NS         (INT64_C(1) * 1000)
 #define COMPLEX_ROW_NS (INT64_C(30) * 1000)
 
 /* An execution of a node, and a block in memory with all its rows, dead ones, too. */
 #define LOOP_NS  (INT64_C(50) * 1000)
-#define BLOCK_NS (INT64_C(100) * 1000)
+#define BLOCK_NS (INT64_C(50) * 1000)
 
-/* A block from the disk, if the time of reading was not measured. */
-#define READ_NS (INT64_C(20) * 1000 * 1000)
+/* A block from the disk, if the time of reading was neither measured nor sampled. */
+#define READ_NS (INT64_C(10) * 1000 * 1000)
 
 static bool
 is_bounded(osp__node_kind kind)
