@@ -189,12 +189,12 @@ static void
 test_sleep_and_rows(void **state)
 {
 	scan s = {
-		SLEEP, 100, HIT CPU(25, 100) WAITED("Timeout:PgSleep", 75), EQUAL, 0};
+		SLEEP, 56, HIT CPU(14, 56) WAITED("Timeout:PgSleep", 42), EQUAL, 0};
 
 	(void) state;
 	assert_share(&s, "sleep", 0.74, 0.76);
 	assert_share(&s, "filter", 0.23, 0.26);
-	s.timed_ms = 99;
+	s.timed_ms = 55;
 	assert_share(&s, "sleep", 0.74, 0.76);
 	assert_share(&s, "filter", 0.23, 0.26);
 }
@@ -220,7 +220,13 @@ test_function(void **state)
 	s.timed_ms = 179;
 	assert_share(&s, "filter", 0, 0.2);
 
-	/* Without functions the bound is three times as high. */
+	/* A quick one is told apart from rows that took as long. */
+	s = (scan){RATING, 28, HIT CPU(28, 28), EQUAL, 0};
+	assert_share(&s, "filter", 0, 0);
+	s.statement = QUERY;
+	assert_share(&s, "filter", 0.99, 1);
+
+	/* Without functions the bound of an expression is three times as high. */
 	s = (scan){QUERY, 540, HIT CPU(540, 540), EQUAL, 0};
 	assert_share(&s, "expression", 0, 0);
 }

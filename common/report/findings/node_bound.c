@@ -8,6 +8,7 @@
  * statement. Rules about rows must not explain these. The bounds are many times what
  * PostgreSQL needs, for slow and busy machines.
  */
+#include "report/findings/calls.h"
 #include "report/findings/expression.h"
 #include "report/findings/findings.h"
 
@@ -19,6 +20,9 @@
 /* An execution of a node, and a block in memory with all its rows, dead ones, too. */
 #define LOOP_NS  (INT64_C(50) * 1000)
 #define BLOCK_NS (INT64_C(50) * 1000)
+
+/* If the query calls functions, these have the time beyond a smaller part of that. */
+#define PART_BESIDE_CALLS 2
 
 /* A block from the disk, if the time of reading was neither measured nor sampled. */
 #define READ_NS (INT64_C(10) * 1000 * 1000)
@@ -160,6 +164,14 @@ io_ns(const osp__findings *f, const osp__op *statement)
 	return waited > idle ? waited : idle;
 }
 
+static bool
+calls_functions(osp__findings *f, const osp__op *statement)
+{
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, statement, NULL, "statement", &f->scratch);
+	return osp__is_query_with_calls(osp_buf_str(&f->scratch));
+}
+
 /* The longer the time is beyond the bound, the less of it the rows took: it was
  * something else, and what the bound allows for slow machines did not apply. */
 int64_t
@@ -180,6 +192,9 @@ osp__node_most_ns(osp__findings *f, const osp__op *op, int64_t ns)
 		   (double) osp__op_fact(op, OSP__LOOPS) * LOOP_NS + blocks * BLOCK_NS;
 	io = io_ns(f, statement);
 	over = (double) ns - io;
+	if (row == ROW_NS && over > most / PART_BESIDE_CALLS &&
+		calls_functions(f, statement))
+		most /= PART_BESIDE_CALLS;
 	if (over <= most)
 		return ns;
 	return osp__ns_of(io + most * (most / over));
