@@ -40,6 +40,17 @@ $found = found($node,
 	'spill', 'spill', 0.35);
 like($found->{cause}, qr/\ASort did not fit into work_mem/, 'spill: the sentence');
 ok($found->{figures}{disk_kb} > 10000, 'spill: its size');
+unlike($found->{next_step}, qr/process/, 'spill: of one process');
+
+# The same in several processes, each of which has memory of its own.
+$found = found($node,
+	psql_traced($node,
+		q{SET work_mem = '1MB'; SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0;
+		SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+		SELECT count(*) FROM (SELECT * FROM account ORDER BY note OFFSET 0) x;}),
+	'parallel spill', 'spill', 0.2);
+like($found->{next_step}, qr/ of each process of this parallel plan\. With more memory the planner may/,
+	'parallel spill: the step');
 
 # A hash join in batches.
 found($node,

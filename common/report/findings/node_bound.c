@@ -178,18 +178,23 @@ int64_t
 osp__node_most_ns(osp__findings *f, const osp__op *op, int64_t ns)
 {
 	const osp__op *statement = op->timed;
-	double blocks = (double) osp__op_own_fact(f, statement, OSP__BLOCKS_HIT) +
-					(double) osp__op_own_fact(f, statement, OSP__BLOCKS_READ);
 	int64_t row = is_bounded(op->node_kind) ? node_row_ns(f, op) : -1;
-	double most;
+	double most = osp__node_rows(f, op) * (double) row +
+				  (double) osp__op_fact(op, OSP__LOOPS) * LOOP_NS;
+	double blocks;
 	double io;
 	double over;
 
-	/* Without the statement's usage nothing is known. */
-	if (row < 0 || blocks <= 0 || osp__op_fact(statement, OSP__CPU_OF) == 0)
+	/* Without the statement's usage nothing is known. Facts of its own are looked up
+	 * only if they matter, because that takes a look at all inside it. */
+	if (row < 0 || (double) ns <= most / PART_BESIDE_CALLS ||
+		osp__op_fact(statement, OSP__CPU_OF) == 0)
 		return ns;
-	most = osp__node_rows(f, op) * (double) row +
-		   (double) osp__op_fact(op, OSP__LOOPS) * LOOP_NS + blocks * BLOCK_NS;
+	blocks = (double) osp__op_own_fact(f, statement, OSP__BLOCKS_HIT) +
+			 (double) osp__op_own_fact(f, statement, OSP__BLOCKS_READ);
+	if (blocks <= 0)
+		return ns;
+	most += blocks * BLOCK_NS;
 	io = io_ns(f, statement);
 	over = (double) ns - io;
 	if (row == ROW_NS && over > most / PART_BESIDE_CALLS &&
