@@ -6,8 +6,9 @@
  * The keys are read when the first context comes, and again after each reload
  * of the configuration: PostgreSQL notes the time of each reload in every
  * backend (PgReloadTime), so no signal is needed. If the file is unreadable, or
- * open to others, there are no keys, and nothing is traced until the next
- * reload, because half of the keys would make the mistake hard to notice.
+ * open to others, there are no keys, and no signed context is accepted until
+ * the next reload, because half of the keys would make the mistake hard to
+ * notice. Sampling needs no keys.
  */
 #include "pgosp.h"
 
@@ -73,9 +74,11 @@ tell_trouble(void)
 	sessions = pgosp_line_add(PGOSP_LINE_NO_KEYS, trouble.msg);
 	if (sessions > 0)
 		pgosp_log(
-			errmsg("osprofiler: no keys, nothing is traced: %s", trouble.msg),
+			errmsg("osprofiler: no keys, no signed context is accepted: %s",
+				   trouble.msg),
 			pgosp_line_detail(sessions),
-			errhint("After correcting it, reload the configuration."));
+			errhint("After correcting it, reload the configuration. Sampling "
+					"needs no keys."));
 }
 
 osp_keyring *

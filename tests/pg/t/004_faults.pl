@@ -153,7 +153,7 @@ set('osprofiler.ring_total' => '128MB');
 # keys that no session can read.
 foreach my $fault (
 	[ 'osprofiler.run_directory', "$dir/run", "$dir/open_to_others", 'nothing is traced in this session' ],
-	[ 'osprofiler.hmac_keys_file', "$dir/keys", "$dir/no_keys", 'no keys, nothing is traced' ])
+	[ 'osprofiler.hmac_keys_file', "$dir/keys", "$dir/no_keys", 'no keys, no signed context is accepted' ])
 {
 	my ($setting, $good, $bad, $words) = @$fault;
 	my $before = count_in_log($node, $words);

@@ -69,7 +69,7 @@ is_hidden('no ring', qr/nothing is traced in this session/);
 
 unlink $node->basedir . '/keys' or die;
 $node->reload;
-is_hidden('no keys', qr/no keys, nothing is traced/);
+is_hidden('no keys', qr/no keys, no signed context is accepted/);
 
 $node->stop;
 done_testing();
