@@ -179,21 +179,39 @@ undo_preload(doctor *d, doctor_result *r)
 	cli_answer_free(answer);
 }
 
-/* Appends a command line that takes the library out of all these places. */
+/*
+ * Appends a command line that takes the library out of all these places. The
+ * server reads shared_preload_libraries only when it starts.
+ */
 static void
 mend_elsewhere(doctor *d, doctor_result *r, const cli_answer *answer)
 {
+	bool reloads = false;
+	bool has_sql = false;
+	const char *before = "";
 	int i;
 
 	for (i = 0; i < cli_answer_rows(answer); i++)
 		if (cli_answer_value(answer, i, 1) == NULL)
 		{
 			doctor_mend(r,
-						"sed -i --follow-symlinks '%ss/^/#/' ",
+						"%ssed -i --follow-symlinks '%ss/^/#/' ",
+						before,
 						cli_answer_value(answer, i, 3));
 			doctor_mend_word(r, cli_answer_value(answer, i, 4));
-			doctor_mend(r, " && ");
+			before = " && ";
 		}
+	for (i = 0; i < cli_answer_rows(answer); i++)
+	{
+		bool at_start = strcmp(cli_answer_value(answer, i, 2),
+							   "shared_preload_libraries") == 0;
+
+		reloads = reloads || !at_start;
+		has_sql = has_sql || cli_answer_value(answer, i, 1) != NULL;
+	}
+	if (!reloads && !has_sql)
+		return;
+	doctor_mend(r, "%s", before);
 	doctor_add_psql(d, r);
 	for (i = 0; i < cli_answer_rows(answer); i++)
 		if (cli_answer_value(answer, i, 1) != NULL)
@@ -201,7 +219,8 @@ mend_elsewhere(doctor *d, doctor_result *r, const cli_answer *answer)
 			doctor_mend(r, " -c ");
 			doctor_mend_word(r, cli_answer_value(answer, i, 1));
 		}
-	doctor_mend(r, " -c 'SELECT pg_catalog.pg_reload_conf()'");
+	if (reloads)
+		doctor_mend(r, " -c 'SELECT pg_catalog.pg_reload_conf()'");
 }
 
 void
@@ -228,7 +247,9 @@ undo_elsewhere(doctor *d, doctor_result *r)
 		doctor_advise(r,
 					  "this was not set by --fix: take osprofiler out%s, then "
 					  "call this again",
-					  restart ? ", restart the server" : "");
+					  restart ? ", restart the server, which reads "
+								"shared_preload_libraries only at its start"
+							  : "");
 		mend_elsewhere(d, r, answer);
 	}
 	cli_answer_free(answer);

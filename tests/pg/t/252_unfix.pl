@@ -279,7 +279,8 @@ $node->append_conf('postgresql.conf', "session_preload_libraries = ''\nshared_pr
 $node->restart;
 $steps = unfix();
 like($steps->{undo_elsewhere}{found}, qr/\Ashared_preload_libraries in /, 'loaded at the start');
-like($steps->{undo_elsewhere}{do}, qr/restart the server, then/, '... which takes a restart');
+like($steps->{undo_elsewhere}{do}, qr/restart the server, which reads shared_preload_libraries only at its start, then/, '... which takes a restart');
+unlike($steps->{undo_elsewhere}{type}, qr/pg_reload_conf/, '... and no reload');
 is(system("{ $steps->{undo_elsewhere}{type}; } >/dev/null"), 0, '... and a command');
 $steps = unfix();
 is($steps->{undo_new_session}{verdict}, 'wrong', 'before the restart it is not good');
@@ -296,6 +297,7 @@ $node->safe_psql('postgres', 'ALTER SYSTEM SET shared_preload_libraries = \'ospr
 $steps = unfix();
 is($steps->{undo_preload}{found}, 'session_preload_libraries of ALTER SYSTEM does not name it', 'ALTER SYSTEM and another setting: the line says of which it speaks');
 like($steps->{undo_elsewhere}{found}, qr{\Ashared_preload_libraries of ALTER SYSTEM in \Q$auto\E, line \d+$}, '... and the next one whose the other is');
+unlike($steps->{undo_elsewhere}{type}, qr/pg_reload_conf/, '... no reload helps');
 is(system("{ $steps->{undo_elsewhere}{type}; } >/dev/null"), 0, '... which is taken back');
 $node->restart;
 
