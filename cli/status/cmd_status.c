@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "control_text.h"
 #include "out.h"
+#include "server/shipper_state.h"
 #include "status/status_view.h"
 #include "status/status_words.h"
 
@@ -127,7 +128,18 @@ complete_view(status_view *view)
 		view->shipper_pid = osp_owner_pid(s->shipper);
 	if (s->last_error_wall_ns != 0)
 		osp_timestamp_text(s->last_error_wall_ns, view->error_time);
-	view->trouble_count = cli_status_troubles(
+	if (!view->of_server && view->shipper_pid > 0)
+		view->shipper_state = cli_shipper_state(view->shipper_pid);
+	if (view->shipper_pid > 0 && view->shipper_state == CLI_STATE_STOPPED)
+	{
+		osp_buf_addf(&view->troubles,
+					 "the shipper, process %ld, is stopped (state T), and "
+					 "delivers nothing: kill -CONT %ld\n",
+					 view->shipper_pid,
+					 view->shipper_pid);
+		view->trouble_count++;
+	}
+	view->trouble_count += cli_status_troubles(
 		&view->troubles, view->path, &view->totals, view->error_time);
 	add_former(view);
 	if (osp_buf_status(&view->troubles) != OSP_OK)

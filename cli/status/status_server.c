@@ -10,6 +10,7 @@
 
 #include "cli.h"
 #include "server/server_extension.h"
+#include "server/shipper_state.h"
 
 /* Asks for the counters, with the columns in this order. */
 static const char question[] =
@@ -91,6 +92,9 @@ read_view(cli_server *server, status_view *view, osp_error *err)
 		view->path, sizeof(view->path), "%s", cli_answer_value(answer, 0, 0));
 	view->totals.shipper_alive = cli_answer_value(answer, 0, 1) != NULL;
 	view->shipper_pid = (long) number_at(answer, 1);
+	if (view->shipper_pid > 0)
+		view->shipper_state =
+			cli_server_shipper_state(server, view->shipper_pid);
 	error = cli_answer_value(answer, 0, 2);
 	(void) snprintf(
 		s->last_error, sizeof(s->last_error), "%s", error != NULL ? error : "");
