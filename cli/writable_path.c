@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool
@@ -37,6 +39,30 @@ cli_writable_path(const char *path)
 			return true;
 		if (slash == part)
 			break;
+	}
+	return false;
+}
+
+bool
+cli_foreign_part(const char *path, char part[PATH_MAX])
+{
+	const char *home = getenv("HOME");
+	size_t len = home != NULL ? strlen(home) : 0;
+	struct stat st;
+	const char *end;
+
+	if (len < 2 || strncmp(path, home, len) != 0 || path[len] != '/' ||
+		strlen(path) >= PATH_MAX || stat(home, &st) != 0 ||
+		st.st_uid != geteuid())
+		return false;
+	for (end = path + len; end[0] != '\0';)
+	{
+		end += 1 + strcspn(end + 1, "/");
+		(void) snprintf(part, PATH_MAX, "%.*s", (int) (end - path), path);
+		if (lstat(part, &st) != 0)
+			return false;
+		if (st.st_uid != geteuid())
+			return true;
 	}
 	return false;
 }

@@ -14,6 +14,7 @@
 #include "record/ring.h"
 #include "record/runstat.h"
 #include "run/former_runs.h"
+#include "server/shipper_state.h"
 
 static void
 report_waiting(const doctor *d, doctor_result *r, const osp_run_totals *totals)
@@ -70,6 +71,23 @@ report_former(const doctor *d, doctor_result *r)
 	former_runs_term(&former);
 }
 
+/* Is the agent stopped by a signal? Then says what has it go on. */
+static bool
+report_stopped(const doctor *d, doctor_result *r, const osp_run_totals *totals)
+{
+	long pid = (long) osp_owner_pid(totals->stat.shipper);
+
+	if (!totals->shipper_alive || cli_shipper_state(pid) != CLI_STATE_STOPPED)
+		return false;
+	doctor_wrong(
+		r, "process %ld is stopped (state T), so it delivers nothing", pid);
+	doctor_advise(r, "have it go on:");
+	if (d->for_user == NULL)
+		doctor_mend_as_root_or(d, r, geteuid());
+	doctor_mend(r, "kill -CONT %ld", pid);
+	return true;
+}
+
 void
 check_agent(doctor *d, doctor_result *r)
 {
@@ -87,6 +105,8 @@ check_agent(doctor *d, doctor_result *r)
 	}
 	if (status != OSP_OK)
 		doctor_wrong(r, "%s", err.msg);
+	else if (report_stopped(d, r, &totals))
+		;
 	else if (!totals.shipper_alive && totals.waiting_bytes > 0)
 		report_waiting(d, r, &totals);
 	else if (totals.stat.spool_points > 0)

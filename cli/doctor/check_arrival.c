@@ -113,7 +113,10 @@ report_loss(doctor *d, doctor_result *r)
 						 ? ""
 						 : "; where the server delivers to, 'osprofiler "
 						   "doctor' of a superuser says");
-		doctor_mend_collector(d, r);
+		if (are_defaults(d) && cli_server_is_superuser(d->server))
+			doctor_mend_delivery(d, r);
+		else
+			doctor_mend_collector(d, r);
 	}
 	cli_answer_free(answer);
 }

@@ -47,10 +47,15 @@ find_collector(doctor *d, osp_error *err)
  * if the connection string changes later.
  */
 static void
-add_connection_string(const doctor *d, osp_buf *text)
+add_connection_string(doctor *d, osp_buf *text)
 {
 	const char *uri = d->config.connection_string;
 
+	if (doctor_needs_own_store(d))
+	{
+		osp_buf_addf(text, "sqlite:///%s", d->own_store);
+		return;
+	}
 	osp_buf_addf(text, "%s", uri);
 	if (strncmp(uri, "messaging", 9) == 0)
 		osp_buf_addf(

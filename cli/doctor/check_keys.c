@@ -16,13 +16,30 @@
 #define NEW_KEY "od -An -N16 -tx1 /dev/urandom | tr -d ' '"
 
 static void
+mend_mode_as_root(doctor_result *r, const char *path)
+{
+	doctor_mend(r, " && ");
+	doctor_mend_as_root(r);
+	doctor_mend(r, "chmod 600 ");
+	doctor_mend_path(r, path);
+}
+
+static void
 report_file(doctor_result *r, const char *path, const osp_error *err)
 {
 	struct stat st;
+	bool is_right = err->code == OSP_EPERM;
+	bool is_seen = stat(path, &st) == 0;
 
 	doctor_wrong(r, "%s", err->msg);
-	if (err->code == OSP_EPERM && stat(path, &st) == 0 &&
-		(st.st_mode & 077) != 0)
+	if (is_right && doctor_mend_foreign(r, path))
+		mend_mode_as_root(r, path);
+	else if (is_right && is_seen && st.st_uid != geteuid())
+	{
+		doctor_mend_owner(r, path);
+		mend_mode_as_root(r, path);
+	}
+	else if (is_right && is_seen && (st.st_mode & 077) != 0)
 	{
 		doctor_mend(r, "chmod 600 ");
 		doctor_mend_path(r, path);

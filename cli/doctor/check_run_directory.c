@@ -44,6 +44,45 @@ advise_other_directory(doctor_result *r)
 														  : "\"$(mktemp -d)\"");
 }
 
+/* Is this the path of the default, which has the number of this user? */
+static bool
+is_named_after_user(const char *path)
+{
+	char name[64];
+
+	(void) snprintf(
+		name, sizeof(name), "/osprofiler-%lu", (unsigned long) geteuid());
+	return strlen(path) > strlen(name) &&
+		   strcmp(path + strlen(path) - strlen(name), name) == 0;
+}
+
+/*
+ * Proposes to give root's directory to this user, or to remove that of another
+ * one, whose files nobody should trust. The programs make a new one.
+ */
+static void
+mend_foreign(doctor_result *r, const char *path, uid_t uid)
+{
+	char name[CLI_USER_NAME_MAX];
+
+	r->is_roots = true;
+	r->is_left = true;
+	doctor_user_name(name);
+	doctor_advise(r, "it has to belong to the user %s; as root:", name);
+	doctor_mend_as_root(r);
+	if (uid == 0)
+		doctor_mend(r, "chown -hR %s: ", name);
+	else
+		doctor_mend(r, "rm -r ");
+	doctor_mend_word(r, path);
+	if (uid != 0)
+		return;
+	doctor_mend(r, " && ");
+	doctor_mend_as_root(r);
+	doctor_mend(r, "chmod 700 ");
+	doctor_mend_word(r, path);
+}
+
 /* Reports why the directory cannot be used. */
 static void
 report_refusal(doctor_result *r, const char *path, osp_status status,
@@ -52,6 +91,12 @@ report_refusal(doctor_result *r, const char *path, osp_status status,
 	struct stat st;
 
 	doctor_wrong(r, "%s", message);
+	if (is_named_after_user(path) && lstat(path, &st) == 0 &&
+		S_ISDIR(st.st_mode) && st.st_uid != geteuid())
+	{
+		mend_foreign(r, path, st.st_uid);
+		return;
+	}
 	if (status == OSP_EPERM && lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
 		st.st_uid == geteuid() && (st.st_mode & 077) != 0)
 	{

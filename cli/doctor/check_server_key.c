@@ -213,6 +213,8 @@ report_refusal(doctor *d, doctor_result *r, const char *verdict,
 		r, "the server refuses a context that is signed here: %s", reason);
 
 	/* If the file of keys itself is wrong, it does not help to add a key. */
+	if (doctor_mend_server_file(d, r, reason))
+		return;
 	if (strncmp(reason, "file \"", 6) == 0)
 		doctor_advise(r,
 					  "correct that file of the server, then, as a superuser: "
@@ -227,6 +229,8 @@ report_inactive(const doctor *d, doctor_result *r, const char *reason)
 {
 	doctor_wrong(
 		r, "the context is accepted, but nothing is traced: %s", reason);
+	if (doctor_mend_server_run_directory(d, r, reason))
+		return;
 	if (strstr(reason, "osprofiler.points") != NULL)
 		doctor_mend_sql(d,
 						r,

@@ -11,10 +11,19 @@
 #include "doctor/doctor.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+#include "server/shipper_state.h"
 
 #define LOOK_MS 50
 #define WAIT_MS 3000
+
+/*
+ * How long a shipper may deliver nothing while points wait. A collector that
+ * does not answer is an error within five seconds.
+ */
+#define STUCK_MS 6500
 
 #define NOT_PERMITTED "42501"
 
@@ -23,12 +32,15 @@ enum
 	COLUMN_PID,
 	COLUMN_WAITING,
 	COLUMN_SPOOL,
-	COLUMN_ERROR
+	COLUMN_ERROR,
+	COLUMN_DONE,
+	COLUMN_IS_RECENT
 };
 
 static const char question[] =
-	"SELECT shipper_pid, waiting_bytes, spool_points, last_error "
-	"FROM osprofiler.stat";
+	"SELECT shipper_pid, waiting_bytes, spool_points, last_error, "
+	"shipped + refused + spooled + spool_dropped, "
+	"last_error_time > now() - interval '1 minute' FROM osprofiler.stat";
 
 /*
  * Is the program that osprofiler.agent names missing? Only a superuser gets an
@@ -160,7 +172,7 @@ advise_correcting(doctor *d, doctor_result *r, const char *error)
 {
 	doctor_server_collector theirs;
 
-	if (doctor_mend_collector_file(d, r, error))
+	if (doctor_mend_server_file(d, r, error))
 		return;
 	doctor_find_server_collector(d, &theirs);
 	if (doctor_moves_collector(d) &&
@@ -181,30 +193,53 @@ advise_correcting(doctor *d, doctor_result *r, const char *error)
 				  "pg_catalog.pg_reload_conf()");
 }
 
-/* Reports that no shipper is at work; error may be NULL. */
-static void
-report_absence(doctor *d, doctor_result *r, const char *error)
+/* Reports that the program of the shipper is missing. False: it is there. */
+static bool
+report_missing(doctor *d, doctor_result *r, const char *pid)
 {
 	char path[PATH_MAX];
 
-	if (d->samples_only && error == NULL)
+	if (!agent_is_missing(d, path, sizeof(path)))
+		return false;
+	if (pid == NULL)
+		doctor_wrong(r, "none is at work: ");
+	else
+		doctor_wrong(r, "process %s is at work, and the last one: ", pid);
+	doctor_wrong(
+		r, "there is no program %s, which osprofiler.agent names", path);
+	doctor_advise(r,
+				  "install it again, the server tries it every 30 seconds; or "
+				  "name another one: ");
+	mend_agent(d, r);
+	return true;
+}
+
+static bool
+is_waiting(const cli_answer *answer)
+{
+	return strcmp(cli_answer_value(answer, 0, COLUMN_WAITING), "0") != 0 ||
+		   strcmp(cli_answer_value(answer, 0, COLUMN_SPOOL), "0") != 0;
+}
+
+/* Reports that no shipper is at work. */
+static void
+report_absence(doctor *d, doctor_result *r, const cli_answer *answer)
+{
+	const char *error = cli_answer_value(answer, 0, COLUMN_ERROR);
+	const char *bytes = cli_answer_value(answer, 0, COLUMN_WAITING);
+
+	if (report_missing(d, r, NULL))
+		return;
+	if (d->samples_only && !is_waiting(answer))
 	{
 		doctor_skip(r, "none is at work yet; the first sample starts it");
 		return;
 	}
-	if (agent_is_missing(d, path, sizeof(path)))
-	{
-		doctor_wrong(r,
-					 "none is at work: there is no program %s, which "
-					 "osprofiler.agent names",
-					 path);
-		mend_agent(d, r);
-		return;
-	}
-	doctor_wrong(r,
-				 "none is at work, so operations wait in the server%s%s",
-				 error != NULL ? ": " : "",
-				 error != NULL ? error : "");
+	doctor_wrong(r, "none is at work, so operations wait in the server");
+	if (strcmp(bytes, "0") != 0)
+		doctor_wrong(r, ", %s bytes of them", bytes);
+	if (error != NULL)
+		doctor_wrong(r, ": %s", error);
 	if (error != NULL)
 	{
 		advise_correcting(d, r, error);
@@ -212,17 +247,99 @@ report_absence(doctor *d, doctor_result *r, const char *error)
 	}
 	doctor_advise(r,
 				  "the server's log says why, in a line that begins with "
-				  "'osprofiler:'; it takes one of max_worker_processes");
+				  "'osprofiler:'; it takes one of max_worker_processes. Once "
+				  "that is mended, the next traced statement starts one, or "
+				  "the server does within 30 seconds");
+}
+
+/* Proposes a signal for the shipper, which its user and root may send. */
+static void
+mend_by_signal(const doctor *d, doctor_result *r, const char *signal,
+			   const char *pid)
+{
+	char statement[128];
+	char owner[CLI_USER_NAME_MAX];
+	uid_t uid;
+
+	if (cli_server_owner(d->server, &uid, owner, sizeof(owner)))
+	{
+		doctor_mend_as_root_or(d, r, uid);
+		doctor_mend(r, "kill %s%s", signal, pid);
+		return;
+	}
+
+	/* `cat` reads the data that COPY sends. */
+	(void) snprintf(statement,
+					sizeof(statement),
+					"COPY (SELECT) TO PROGRAM 'cat >/dev/null; kill %s%s'",
+					signal,
+					pid);
+	doctor_mend_sql(d, r, statement, DOCTOR_END);
+}
+
+/*
+ * Reports that the shipper is stopped, or that it has delivered nothing while
+ * points waited. False: neither.
+ */
+static bool
+report_stuck(doctor *d, doctor_result *r, const cli_answer *answer,
+			 bool is_stuck)
+{
+	const char *pid = cli_answer_value(answer, 0, COLUMN_PID);
+	const char *bytes = cli_answer_value(answer, 0, COLUMN_WAITING);
+	const char *error = cli_answer_value(answer, 0, COLUMN_ERROR);
+	const char *recent = cli_answer_value(answer, 0, COLUMN_IS_RECENT);
+	char state = cli_server_shipper_state(d->server, strtol(pid, NULL, 10));
+
+	if (state == CLI_STATE_STOPPED)
+	{
+		doctor_wrong(r,
+					 "process %s is stopped (state T), so it delivers nothing, "
+					 "and %s bytes wait",
+					 pid,
+					 bytes);
+		doctor_advise(r, "have it go on:");
+		mend_by_signal(d, r, "-CONT ", pid);
+	}
+	else if (is_stuck && recent != NULL && strcmp(recent, "t") == 0)
+	{
+		doctor_wrong(r,
+					 "process %s delivers nothing, and %s bytes wait: %s",
+					 pid,
+					 bytes,
+					 error);
+		advise_correcting(d, r, error);
+	}
+	else if (is_stuck)
+	{
+		doctor_wrong(r, "process %s", pid);
+		if (state != '\0')
+			doctor_wrong(r, " (state %c)", state);
+		doctor_wrong(r, " delivers nothing, and %s bytes wait", bytes);
+		r->is_left = true;
+		doctor_advise(r,
+					  "see what it waits for: state D is a disk or a file "
+					  "system that does not answer, t a debugger; the server's "
+					  "log may have a line that begins with 'osprofiler:'. The "
+					  "server starts another shipper once this one has ended, "
+					  "and nothing that waits is lost:");
+		mend_by_signal(d, r, "", pid);
+	}
+	return r->verdict == DOCTOR_WRONG;
 }
 
 static void
-report_state(doctor *d, doctor_result *r, const cli_answer *answer)
+report_state(doctor *d, doctor_result *r, const cli_answer *answer,
+			 bool is_stuck)
 {
+	const char *pid = cli_answer_value(answer, 0, COLUMN_PID);
 	const char *spool = cli_answer_value(answer, 0, COLUMN_SPOOL);
 	const char *error = cli_answer_value(answer, 0, COLUMN_ERROR);
 
-	if (cli_answer_value(answer, 0, COLUMN_PID) == NULL)
-		report_absence(d, r, error);
+	if (pid == NULL)
+		report_absence(d, r, answer);
+	else if (report_stuck(d, r, answer, is_stuck))
+		return;
 	else if (strcmp(spool, "0") != 0)
 	{
 		doctor_wrong(r,
@@ -232,42 +349,77 @@ report_state(doctor *d, doctor_result *r, const cli_answer *answer)
 					 error != NULL ? error : "");
 		advise_correcting(d, r, error != NULL ? error : "");
 	}
-	else if (!report_replaced(d, r, cli_answer_value(answer, 0, COLUMN_PID)))
-		doctor_good(
-			r, "at work, process %s", cli_answer_value(answer, 0, COLUMN_PID));
+	else if (!report_missing(d, r, pid) && !report_replaced(d, r, pid))
+		doctor_good(r, "at work, process %s", pid);
 }
 
-/* Do points wait for a shipper, or is one perhaps about to start? */
+/* Do points wait in the rings, while nothing says that they cannot be delivered? */
 static bool
-is_under_way(const cli_answer *answer)
+is_under_way(const doctor *d, const cli_answer *answer)
 {
-	return cli_answer_value(answer, 0, COLUMN_PID) == NULL ||
-		   (strcmp(cli_answer_value(answer, 0, COLUMN_WAITING), "0") != 0 &&
-			strcmp(cli_answer_value(answer, 0, COLUMN_SPOOL), "0") == 0);
+	bool in_rings =
+		strcmp(cli_answer_value(answer, 0, COLUMN_WAITING), "0") != 0;
+
+	if (cli_answer_value(answer, 0, COLUMN_PID) == NULL)
+		return in_rings || !d->samples_only;
+	return in_rings &&
+		   strcmp(cli_answer_value(answer, 0, COLUMN_SPOOL), "0") == 0;
+}
+
+/*
+ * Asks for the counters until nothing is under way, or long enough. *is_stuck:
+ * a shipper was at work at the end, and has delivered nothing in that time.
+ */
+static cli_answer *
+wait_for_shipper(doctor *d, bool *is_stuck, osp_error *err)
+{
+	cli_answer *answer = NULL;
+	char done[32] = "";
+	int waited;
+
+	*is_stuck = true;
+	for (waited = 0;; waited += LOOK_MS)
+	{
+		if (cli_server_ask(d->server, question, 0, NULL, &answer, err) !=
+			OSP_OK)
+			return NULL;
+		if (waited == 0)
+			(void) snprintf(done,
+							sizeof(done),
+							"%s",
+							cli_answer_value(answer, 0, COLUMN_DONE));
+		*is_stuck = *is_stuck && is_under_way(d, answer) &&
+					strcmp(cli_answer_value(answer, 0, COLUMN_DONE), done) == 0;
+		if (!is_under_way(d, answer) || (d->samples_only && !*is_stuck))
+			return answer;
+		if (waited >= (*is_stuck ? STUCK_MS : WAIT_MS) ||
+			(waited >= WAIT_MS &&
+			 cli_answer_value(answer, 0, COLUMN_PID) == NULL))
+			return answer;
+		cli_answer_free(answer);
+		(void) usleep(LOOK_MS * 1000);
+	}
 }
 
 void
 check_shipper(doctor *d, doctor_result *r)
 {
 	osp_error err = {OSP_OK, ""};
-	cli_answer *answer = NULL;
-	int waited;
+	bool is_stuck = false;
+	cli_answer *answer = wait_for_shipper(d, &is_stuck, &err);
 
-	for (waited = 0;; waited += LOOK_MS)
-	{
-		if (cli_server_ask(d->server, question, 0, NULL, &answer, &err) !=
-			OSP_OK)
-			break;
-		if (d->samples_only || !is_under_way(answer) || waited >= WAIT_MS)
-			break;
-		cli_answer_free(answer);
-		(void) usleep(LOOK_MS * 1000);
-	}
 	if (answer != NULL)
-		report_state(d, r, answer);
+		report_state(d, r, answer, is_stuck);
 	else if (strcmp(cli_server_sqlstate(d->server), NOT_PERMITTED) == 0)
+	{
 		doctor_skip(r, "only members of pg_read_all_stats see it");
+		r->is_hidden = d->samples_only;
+	}
 	else
+	{
 		doctor_wrong(r, "%s", err.msg);
+		if (!doctor_mend_server_run_directory(d, r, err.msg))
+			doctor_advise(r, "see what the server's log says of osprofiler");
+	}
 	cli_answer_free(answer);
 }

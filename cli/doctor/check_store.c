@@ -134,6 +134,9 @@ advise(const doctor *d, doctor_result *r, osp_status status, const char *why)
 										  VARIABLE,
 										  "traces.db"))
 		return;
+	if (strncmp(d->config.connection_string, SQLITE_PREFIX "/", 10) == 0 &&
+		doctor_mend_foreign(r, d->config.connection_string + 10))
+		return;
 	if (is_closed_home(d))
 	{
 		doctor_advise(

@@ -239,6 +239,7 @@ end(doctor *d)
 	cli_server_close(d->server);
 	if (d->collector != NULL)
 		d->driver->close(d->collector);
+	doctor_remove_own_store(d);
 	osp_keyring_free(d->keys);
 	if (d->config.alc != NULL)
 		osp_config_term(&d->config);

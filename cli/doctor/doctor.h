@@ -38,6 +38,7 @@ typedef struct doctor_result
 	bool is_roots;  /* root has to execute it, also with --for-user */
 	bool is_nested; /* the command line calls doctor as the server's user */
 	bool concerns_others; /* good here, but different in other sessions */
+	bool is_hidden; /* this user may not see whether points are delivered */
 } doctor_result;
 
 /* The steps, in the order in which they are tried. */
@@ -114,6 +115,9 @@ typedef struct doctor
 	bool has_nested;      /* a nested call has printed its report */
 	bool undone;          /* a nested --unfix call found all good */
 
+	char own_store[PATH_MAX]; /* a database for the test alone; empty: none */
+	unsigned own_directories; /* that were made for it */
+
 	doctor_trace traces[DOCTOR_TRACES_MAX];
 	unsigned trace_count;
 	doctor_result results[STEP_COUNT];
@@ -177,6 +181,18 @@ const char *doctor_user_name(char name[CLI_USER_NAME_MAX]);
 void doctor_mend_as(const doctor *d, doctor_result *r, uid_t uid);
 
 /*
+ * Appends what has to be typed before a command that only root may execute, and
+ * that is left to the user.
+ */
+void doctor_mend_as_root(doctor_result *r);
+
+/*
+ * Appends what has to be typed before a command that only root and the user uid
+ * may execute.
+ */
+void doctor_mend_as_root_or(const doctor *d, doctor_result *r, uid_t uid);
+
+/*
  * Appends a call of psql, as cli_server_add_psql does, by the user of this host
  * whom the server lets in.
  */
@@ -187,6 +203,15 @@ void doctor_add_psql(const doctor *d, doctor_result *r);
  * no superuser.
  */
 void doctor_add_superuser_psql(const doctor *d, doctor_result *r);
+
+/* Proposes that root gives a file or directory to this user. It is never executed. */
+void doctor_mend_owner(doctor_result *r, const char *path);
+
+/*
+ * If a part of path in this user's home directory belongs to another user,
+ * proposes to give it to this one. False: none does.
+ */
+bool doctor_mend_foreign(doctor_result *r, const char *path) OSP_MUST_CHECK;
 
 /*
  * If path lies below a home directory that does not exist, advises how to make
@@ -287,7 +312,7 @@ osp_status doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
  */
 #define DOCTOR_SLOW_MAX_MS 2000
 
-/* --- other_key.c --- */
+/* --- doctor_server/other_key.c --- */
 
 /*
  * Reports where each side has its keys from, if the server has other keys than
@@ -323,6 +348,17 @@ void doctor_note_arrival(doctor *d, const char *id);
 /* Removes all noted traces from the collectors of both sides, which remain open. */
 void doctor_remove_traces(doctor *d);
 
+/* --- own_store.c --- */
+
+/*
+ * Is the collector root's own database, which does not exist? Then root, who
+ * checks a server for others, gets a database for the test alone. Notes its path.
+ */
+bool doctor_needs_own_store(doctor *d) OSP_MUST_CHECK;
+
+/* Removes the database for the test, and the directories that were made for it. */
+void doctor_remove_own_store(const doctor *d);
+
 /* --- doctor_server/server_collector.c --- */
 
 typedef struct doctor_server_collector
@@ -351,11 +387,24 @@ bool doctor_moves_collector(const doctor *d) OSP_MUST_CHECK;
 void doctor_mend_collector(doctor *d, doctor_result *r);
 
 /*
- * If the server's error is that it must not use the file with its collector,
- * proposes the owner and mode that the file needs. False: it is another error.
+ * Proposes to find out why the server has not delivered a statement to the
+ * collector of both sides.
  */
-bool doctor_mend_collector_file(const doctor *d, doctor_result *r,
-								const char *error) OSP_MUST_CHECK;
+void doctor_mend_delivery(const doctor *d, doctor_result *r);
+
+/* --- doctor_server/server_rights.c --- */
+
+/*
+ * If the server's error is that it must not use a file of keys, a file with its
+ * collector, or its store, proposes the owner and mode that it needs. False: it
+ * is another error.
+ */
+bool doctor_mend_server_file(const doctor *d, doctor_result *r,
+							 const char *error) OSP_MUST_CHECK;
+
+/* The same of the server's run directory. */
+bool doctor_mend_server_run_directory(const doctor *d, doctor_result *r,
+									  const char *error) OSP_MUST_CHECK;
 
 /* --- check_read_back.c --- */
 

@@ -143,6 +143,7 @@ try_step(doctor *d, doctor_step step)
 	r->is_roots = false;
 	r->is_nested = false;
 	r->concerns_others = false;
+	r->is_hidden = false;
 	doctor_check_step(d, step);
 }
 

@@ -85,6 +85,15 @@ add_good(osp_buf *out, const doctor *d)
 						 "differently, or not at all: see ";
 	unsigned i;
 
+	for (i = 0; i < STEP_COUNT; i++)
+		if (d->results[i].is_hidden)
+		{
+			osp_buf_addf(out,
+						 "Nothing is wrong as far as this user may see, which "
+						 "is not whether points are delivered: see %s.\n",
+						 doctor_check_of((doctor_step) i)->title);
+			return;
+		}
 	osp_buf_add_str(out, OSP_STR("All is good"));
 	if (d->unfix)
 		add_unneeded(out, d);

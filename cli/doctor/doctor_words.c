@@ -12,6 +12,7 @@
 
 #include "home_directory.h"
 #include "shell_text.h"
+#include "writable_path.h"
 
 #define TEXT_MAX 4096
 
@@ -152,6 +153,22 @@ doctor_mend_as(const doctor *d, doctor_result *r, uid_t uid)
 }
 
 void
+doctor_mend_as_root(doctor_result *r)
+{
+	char words[CLI_AS_USER_MAX];
+
+	cli_as_user_words(cli_has_sudo() ? cli_typist() : 0, 0, words);
+	doctor_mend(r, "%s", words);
+}
+
+void
+doctor_mend_as_root_or(const doctor *d, doctor_result *r, uid_t uid)
+{
+	if ((is_executed(d, r) ? geteuid() : cli_typist()) != uid)
+		doctor_mend_as(d, r, 0);
+}
+
+void
 doctor_add_psql(const doctor *d, doctor_result *r)
 {
 	const cli_user *login = cli_server_login(d->server);
@@ -208,6 +225,31 @@ doctor_mend_home(doctor_result *r, const char *path, const char *variable,
 				  other[0] == 't' ? "sqlite:///" : "",
 				  name,
 				  other);
+	return true;
+}
+
+void
+doctor_mend_owner(doctor_result *r, const char *path)
+{
+	char name[CLI_USER_NAME_MAX];
+
+	r->is_roots = true;
+	r->is_left = true;
+	doctor_user_name(name);
+	doctor_advise(r, "%s has to belong to the user %s; as root:", path, name);
+	doctor_mend_as_root(r);
+	doctor_mend(r, "chown -hR %s: ", name);
+	doctor_mend_word(r, path);
+}
+
+bool
+doctor_mend_foreign(doctor_result *r, const char *path)
+{
+	char part[PATH_MAX];
+
+	if (!cli_foreign_part(path, part))
+		return false;
+	doctor_mend_owner(r, part);
 	return true;
 }
 

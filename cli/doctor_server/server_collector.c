@@ -239,6 +239,29 @@ mend_own_collector(const doctor *d, doctor_result *r, const char *theirs)
 	doctor_mend_word(r, theirs);
 }
 
+/* Do both sides name one collector? A path names one only on one host. */
+static bool
+is_same(const doctor *d, const doctor_server_collector *theirs)
+{
+	const char *ours = d->config.connection_string;
+
+	return theirs->is_known && strcmp(theirs->uri, ours) == 0 &&
+		   ((strncmp(ours, "sqlite:", 7) != 0 &&
+			 strncmp(ours, "file:", 5) != 0) ||
+			cli_server_is_local(d->server));
+}
+
+void
+doctor_mend_delivery(const doctor *d, doctor_result *r)
+{
+	r->is_left = true;
+	doctor_advise(r,
+				  "no other collector helps: the server has not delivered it "
+				  "yet; what waits there, and the last error:");
+	doctor_mend(r, "osprofiler status --server ");
+	cli_server_add_place(d->server, &r->mend);
+}
+
 /*
  * If both sides can use it, proposes this side's collector to the server,
  * provided it was given to this command or the server has none set. Otherwise
@@ -251,14 +274,23 @@ doctor_mend_collector(doctor *d, doctor_result *r)
 	bool given = doctor_moves_collector(d);
 
 	doctor_find_server_collector(d, &theirs);
-	if ((given || (theirs.is_known && !theirs.is_named)) &&
-		can_be_shared(d, given))
+
+	/* Until the shipper has read the setting, --fix tries this step again. */
+	if (is_same(d, &theirs) && d->moved_from[0] == '\0')
+		doctor_mend_delivery(d, r);
+	else if ((given || (theirs.is_known && !theirs.is_named)) &&
+			 can_be_shared(d, given))
 		move_server(d, r, &theirs);
 	else if (!given && theirs.is_known && theirs.is_named &&
 			 strcmp(theirs.uri, theirs.shown) == 0)
 		mend_own_collector(d, r, theirs.uri);
 	else
 	{
+		if (!theirs.is_known)
+			doctor_advise(r,
+						  "a superuser sees by 'osprofiler doctor' whether the "
+						  "server's shipper works, and where it delivers; if "
+						  "that is elsewhere, ");
 		doctor_advise(r,
 					  "name one collector on both sides that both may use, "
 					  "such as redis://localhost: here in "
@@ -269,51 +301,4 @@ doctor_mend_collector(doctor *d, doctor_result *r)
 		if (!given)
 			advise_moving(d, r, "; ");
 	}
-}
-
-/* Finds the file that a message names; empty: none. */
-static osp_str
-file_in(const char *message)
-{
-	const char *begin = strstr(message, "file \"");
-
-	begin = begin != NULL ? begin + strlen("file \"") : "";
-	return osp_str_n(begin, strcspn(begin, "\""));
-}
-
-bool
-doctor_mend_collector_file(const doctor *d, doctor_result *r, const char *error)
-{
-	osp_str file = file_in(error);
-	uid_t typist = cli_has_sudo() ? cli_typist() : 0;
-	char root[CLI_AS_USER_MAX];
-	char psql[CLI_AS_USER_MAX] = "";
-	char owner[CLI_USER_NAME_MAX];
-	char path[PATH_MAX];
-	uid_t uid;
-
-	if (file.len == 0 || file.len >= sizeof(path) ||
-		(strstr(error, "Permission denied") == NULL &&
-		 strstr(error, " has mode ") == NULL))
-		return false;
-	(void) snprintf(path, sizeof(path), "%.*s", (int) file.len, file.ptr);
-	if (cli_server_owner(d->server, &uid, owner, sizeof(owner)))
-		cli_as_user_words(typist, uid, psql);
-	else
-		(void) snprintf(owner, sizeof(owner), "postgres");
-	cli_as_user_words(typist, 0, root);
-	r->is_left = true;
-	doctor_advise(r,
-				  "the file has to belong to the server's user, %s, be closed "
-				  "to others, and lie in a directory that this user may enter; "
-				  "as root:",
-				  owner);
-	doctor_mend(r, "%schown %s: ", root, owner);
-	doctor_mend_word(r, path);
-	doctor_mend(r, " && %schmod 600 ", root);
-	doctor_mend_word(r, path);
-	doctor_mend(r, " && %s", psql);
-	cli_server_add_psql(d->server, &r->mend);
-	doctor_mend(r, " -c 'SELECT pg_catalog.pg_reload_conf()'");
-	return true;
 }

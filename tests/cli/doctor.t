@@ -314,6 +314,21 @@ SKIP:
 	broken('no agent', 'agent', qr/\d+ bytes wait in \Q$dir\E\/rings, and no agent is at work/, mends => 1);
 	is(step(steps('osprofiler doctor --json --program sqlite3'), 'program')->{found} =~ /SQLite is seen by the preloaded library/ ? 1 : 0,
 		1, 'a program with SQLite');
+
+	# One that is stopped by a signal.
+	my $pid = fork // die;
+	if ($pid == 0)
+	{
+		exec 'osprofiler', 'agent', '--run-directory', "$dir/rings", '--connection-string', "file://$dir/stopped" or POSIX::_exit(127);
+	}
+	for (1 .. 100) { last if run_ok('doctor') =~ /^good +agent +at work, process $pid$/m; select undef, undef, undef, 0.05; }
+	kill 'STOP', $pid;
+	my ($status, $out) = run_cli('status', '--run-directory', "$dir/rings");
+	is($status, 3, 'a stopped agent: status says that somebody should look');
+	like($out, qr/^the shipper, process $pid, is stopped \(state T\), and delivers nothing: kill -CONT $pid$/m, '... and what to type');
+	broken('a stopped agent', 'agent', qr/^process $pid is stopped \(state T\), so it delivers nothing$/, mends => 1);
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
 }
 
 # --- programs -----------------------------------------------------------------

@@ -246,6 +246,86 @@ is($status, 0, "root's variable with a key is not shop's") or diag($out);
 like($out, qr/^good +keys +1, with those of \S+; OSPROFILER_HMAC_KEYS of this environment is not used with --for-user: the user's key is that of the file in OSPROFILER_CONF or/m,
 	'... which is said') or diag($out);
 
+# --- rights ------------------------------------------------------------------------------
+
+# What is typed for files that belong to the wrong user, or are open to others.
+sub rights
+{
+	my ($what, $break, $call, $step, $type, $repair) = @_;
+
+	must($break);
+	my ($status, $out) = types('root', $call);
+	my ($text, $typed) = $out =~ /^wrong +\Q$step\E +(.*?)^ +type: ([^\n]*)$/ms;
+
+	like($typed // 'no command', $type, "$what: what root types") or diag($out);
+	my $tries = 0;
+	($status, my $said) = types('root', $typed // 'false');
+	is($status, 0, '... works') or diag($said);
+	do { select undef, undef, undef, 1 if $tries; ($status, $out) = types('root', $call) } while ($out =~ /^wrong/m && $tries++ < 3);
+	unlike($out, qr/^(?:wrong|not tried) +\Q$step\E/m, '... and mends it') or diag($out);
+	return $text;
+}
+
+{
+	my $for_shop = "osprofiler doctor --for-user shop '$place'";
+	my $for_root = "osprofiler doctor '$place'";
+	my $home = "$dir/home/shop";
+	my $data = "$dir/socket/data";
+	my $uid = getpwnam('postgres');
+
+	rights("a service's key that is root's", "chown root: $home/.config/osprofiler/hmac_keys", $for_shop, 'keys',
+		qr{^chown -hR shop: \Q$home\E/\.config/osprofiler/hmac_keys && chmod 600 \Q$home\E/\.config/osprofiler/hmac_keys$});
+	rights("a service's store that is root's", "chown root: $home/.local/state/osprofiler", $for_shop, 'store a trace',
+		qr{^chown -hR shop: \Q$home\E/\.local/state/osprofiler$});
+	rights("a service's run directory that is root's", 'rm -rf /dev/shm/osprofiler-54321; install -d -m 700 /dev/shm/osprofiler-54321', $for_shop, 'run directory',
+		qr{^chown -hR shop: /dev/shm/osprofiler-54321 && chmod 700 /dev/shm/osprofiler-54321$});
+	rights("a service's run directory that is another user's", 'rm -rf /dev/shm/osprofiler-54321; install -d -m 700 -o 54322 /dev/shm/osprofiler-54321', $for_shop, 'run directory',
+		qr{^rm -r /dev/shm/osprofiler-54321$});
+	rights("the server's keys that others can read", "chmod 644 $data/osprofiler.keys; $postgres psql -Xq -h $dir/socket -d postgres -c 'SELECT pg_reload_conf()' >/dev/null", $for_root, 'key of the server',
+		qr{^chmod 600 \Q$data\E/osprofiler\.keys && runuser -u postgres -- psql .*pg_reload_conf});
+	rights("the server's keys that are root's", "chown root $data/osprofiler.keys; $postgres psql -Xq -h $dir/socket -d postgres -c 'SELECT pg_reload_conf()' >/dev/null", $for_root, 'key of the server',
+		qr{^chown postgres: \Q$data\E/osprofiler\.keys && chmod 600 \Q$data\E/osprofiler\.keys && runuser -u postgres -- psql .*pg_reload_conf});
+	rights("the server's run directory that is root's", "chown root /dev/shm/osprofiler-$uid", $for_root, 'key of the server',
+		qr{^chown -hR postgres: /dev/shm/osprofiler-$uid && chmod 700 /dev/shm/osprofiler-$uid$});
+	my $end = "kill \$($postgres psql -XAt -h $dir/socket -d shop -c 'SELECT shipper_pid FROM osprofiler.stat'); sleep 1";
+	rights("the server's database that is root's", "chown root $data/osprofiler/pgsql_tmp/traces.db*; chmod 600 $data/osprofiler/pgsql_tmp/traces.db*; $end", $for_root, 'shipper',
+		qr{^chown -hR postgres: \Q$data\E/osprofiler$});
+	rights("the server's directory that is root's", "chown root $data/osprofiler; $end", $for_root, 'shipper',
+		qr{^chown -hR postgres: \Q$data\E/osprofiler$});
+}
+
+# Both sides name one collector, and what the server delivers is not there: other files lie
+# at that path for the caller.
+{
+	my $uri = "sqlite:///$dir/same/traces.db";
+	my $call = "OSPROFILER_CONNECTION_STRING=$uri runuser -u postgres -- osprofiler doctor '$place'";
+
+	must("install -d -o postgres $dir/same");
+	sql("ALTER SYSTEM SET osprofiler.connection_string = '$uri'");
+	sql('SELECT pg_reload_conf()');
+	for (1 .. 5) { ($status, $out) = types('root', $call); last if $status == 0; sleep 1; }
+	is($status, 0, 'one collector on both sides') or diag($out);
+	my $file = write_file("$dir/other", "mount -t tmpfs -o mode=1777 none $dir/same\n$call\n");
+	($status, $out) = types('root', "unshare -m sh $file");
+	like($out, qr/^wrong +test statement +it did not arrive in \Q$uri\E\n +do: no other collector helps: .*\n +type: osprofiler status --server /m,
+		'... where it does not arrive no other one is proposed') or diag($out);
+	unlike($out, qr/--move-collector|export OSPROFILER_CONNECTION_STRING|name one collector/, '... in no words');
+	sql('ALTER SYSTEM RESET osprofiler.connection_string');
+	sql('SELECT pg_reload_conf()');
+	sleep 1;
+}
+
+# Root, who checks a server for others, keeps no database.
+{
+	my $left = must("find $dir/admin -name 'traces.db*' -o -path '*/.local*'");
+
+	is($left, '', "no database of doctor's stays in root's home directory");
+	($status, $out) = types('root', "osprofiler doctor '$place'");
+	like($out, qr{^good +read it back +it is there, and removed again$}m, '... where a trace was stored') or diag($out);
+	like($out, qr{^good +collector +sqlite:///\Q$dir\E/admin/\.local/state/osprofiler/traces\.db$}m, '... in the name of the default') or diag($out);
+	is(must("find $dir/admin -path '*/.local*'"), '', '... and nothing stays');
+}
+
 # The file of a service of shop, which has no key.
 write_file("$dir/shop.conf", "[profiler]\nenabled = true\n");
 must("chown root:54321 $dir/shop.conf && chmod 640 $dir/shop.conf");

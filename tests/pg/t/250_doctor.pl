@@ -190,8 +190,9 @@ broken('a wrong key in a file', 'server_key', qr/signature matches none/,
 write_file($node->basedir . '/keys', "SECRET_KEY\n", 0644);
 $node->reload;
 wait_until_up($node);
-broken('a file of keys that others can read, on the server', 'server_key', qr/others/, not_mended => 1);
-write_file($node->basedir . '/keys', "SECRET_KEY\n", 0600);
+$step = broken('a file of keys that others can read, on the server', 'server_key', qr/others/);
+like($step->{type}, qr/^chmod 600 \S+\/keys && psql .*pg_reload_conf/, '... the command names the file');
+is((stat $node->basedir . '/keys')[2] & 0777, 0600, '... and closes it');
 $node->reload;
 
 # Keys of a file of settings get to the server by what is typed.
@@ -257,6 +258,29 @@ my $good_agent = $node->safe_psql('postgres', 'SHOW osprofiler.agent');
 setting('osprofiler.agent', "'/none/osprofiler'");
 broken('a shipper that cannot run', 'shipper', qr{there is no program /none/osprofiler});
 reset_setting('osprofiler.agent');
+
+# One that is stopped: no other collector helps.
+{
+	my $poll = sub { $node->poll_query_until('postgres', 'SELECT shipper_pid IS NOT NULL AND waiting_bytes = 0 FROM osprofiler.stat') };
+
+	ok($poll->(), 'a shipper is at work');
+	my $pid = $node->safe_psql('postgres', 'SELECT shipper_pid FROM osprofiler.stat');
+	kill 'STOP', $pid;
+	my $out = qx($agent status --server "$conninfo");
+	is($? >> 8, 3, 'a shipper that is stopped: status says that somebody should look');
+	like($out, qr/^the shipper, process $pid, is stopped \(state T\), and delivers nothing: kill -CONT $pid$/m, '... and what to type');
+	$step = broken('a shipper that is stopped', 'shipper', qr/^process $pid is stopped \(state T\), so it delivers nothing, and [1-9]\d* bytes wait$/);
+	like($step->{type}, qr/^kill -CONT $pid$/, '... has a command');
+	kill 'STOP', $pid;
+	my $arrival = steps()->{arrival};
+	is($arrival->{found}, 'it needs: shipper', '... and nothing is said of collectors');
+	is($arrival->{do}, undef, '... nor to do');
+	$arrival = steps(undef, "$conninfo user=stranger")->{arrival};
+	like($arrival->{do} // '', qr/^a superuser sees by 'osprofiler doctor' whether the server's shipper works/, '... an ordinary user is told who sees the cause');
+	kill 'CONT', $pid;
+	ok($poll->(), '... it goes on');
+	is(steps()->{shipper}{verdict}, 'good', '... and is good then');
+}
 setting('osprofiler.connection_string', "'redis://127.0.0.1:1'");
 $step = broken("the server's collector is down", 'shipper', qr/does not take what is delivered, \d+ points wait: .*refused/,
 	not_mended => 1);
@@ -472,6 +496,30 @@ is(steps(undef, "$conninfo user=plain")->{sampling}{found},
 	is($steps->{server_key}{found}, 'not needed for sampling', '... of the server, too');
 	like($steps->{shipper}{found}, qr/^at work, process/, '... the shipper is looked at all the same');
 	like($steps->{arrival}{found}, qr/osprofiler trace list --server '/, '... and where the samples are');
+
+	# Nobody who may not see the shipper is told that all is good.
+	like(scalar qx($agent doctor "$conninfo user=stranger"), qr/\nNothing is wrong as far as this user may see, which is not whether points are delivered: see shipper\.\n\z/,
+		'... an ordinary user is not told that all is good');
+	my $pid = $node->safe_psql('postgres', 'SELECT shipper_pid FROM osprofiler.stat');
+	kill 'STOP', $pid;
+	broken('samples: a shipper that is stopped', 'shipper', qr/^process $pid is stopped/);
+
+	# The program is gone: at once, while its last process is at work, and when points wait.
+	my $bytes = sub { $node->safe_psql('postgres', 'SELECT waiting_bytes FROM osprofiler.stat') };
+	my $program = $node->basedir . '/program';
+	system("cp \$(command -v $agent) $program");
+	setting('osprofiler.agent', "'$program'");
+	$node->poll_query_until('postgres', "SELECT shipper_pid <> $pid FROM osprofiler.stat") or die 'no other shipper';
+	rename $program, "$program.away";
+	$step = broken('samples: the program is gone', 'shipper', qr{^process \d+ is at work, and the last one: there is no program \Q$program\E, which osprofiler\.agent names$}, not_mended => 1);
+	like($step->{do}, qr/^install it again, the server tries it every 30 seconds; or name another one: /, '... what to do');
+	kill 'KILL', $node->safe_psql('postgres', 'SELECT shipper_pid FROM osprofiler.stat');
+	$node->poll_query_until('postgres', 'SELECT shipper_pid IS NULL AND waiting_bytes > 0 FROM osprofiler.stat') or die 'a shipper';
+	$step = broken('samples: no program, and points wait', 'shipper', qr{^none is at work: there is no program \Q$program\E}, not_mended => 1);
+	write_file($program, "#!/bin/sh\nexit 1\n", 0700);
+	broken('samples: a program that does not work, and points wait', 'shipper', qr{^none is at work, so operations wait in the server, [1-9]\d* bytes}, not_mended => 1);
+	reset_setting('osprofiler.agent');
+	$node->poll_query_until('postgres', 'SELECT waiting_bytes = 0 FROM osprofiler.stat') or die 'points wait';
 	$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET ALL');
 	is(steps()->{keys}{verdict}, 'wrong', 'without samples a key is missing');
 }

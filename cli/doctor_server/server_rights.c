@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * server_rights.c
+ *	  Proposes the owner and mode of files and directories that the server's
+ *	  user must be able to use.
+ */
+#include "doctor/doctor.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* The directory of the server's default store, below its data directory. */
+#define STORE_DIRECTORY "/osprofiler"
+
+/* Begins the name of a server's own directory in the run directory. */
+#define SERVER_PREFIX "/pg-"
+
+/* Finds the text between two others in a message; empty: it is not there. */
+static osp_str
+text_between(const char *message, const char *before, const char *behind)
+{
+	const char *begin = strstr(message, before);
+	const char *end;
+
+	if (begin == NULL)
+		return OSP_STR("");
+	begin += strlen(before);
+	end = strstr(begin, behind);
+	return osp_str_n(begin, end != NULL ? (size_t) (end - begin) : 0);
+}
+
+/* Copies the path that a message names. False: it names none. */
+static bool
+find_path(const char *message, const char *before, const char *behind,
+		  char path[PATH_MAX])
+{
+	osp_str text = text_between(message, before, behind);
+
+	if (text.len == 0 || text.len >= PATH_MAX)
+		return false;
+	(void) snprintf(path, PATH_MAX, "%.*s", (int) text.len, text.ptr);
+	return true;
+}
+
+/* The server's user. False: unknown; then it is called as Debian does. */
+static bool
+find_user(const doctor *d, uid_t *uid, char owner[CLI_USER_NAME_MAX])
+{
+	if (cli_server_owner(d->server, uid, owner, CLI_USER_NAME_MAX))
+		return true;
+	(void) snprintf(owner, CLI_USER_NAME_MAX, "postgres");
+	return false;
+}
+
+/* Does the file belong to the user, as far as this process can see? */
+static bool
+belongs_to(const char *path, uid_t uid)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && st.st_uid == uid;
+}
+
+/*
+ * Proposes that a file of the server's user belongs to it again, or everything
+ * below a directory, and is closed to others. An empty mode is left as it is.
+ */
+static void
+mend_owner(const doctor *d, doctor_result *r, const char *path,
+		   const char *mode)
+{
+	char owner[CLI_USER_NAME_MAX];
+	uid_t uid;
+
+	(void) find_user(d, &uid, owner);
+	r->is_left = true;
+	doctor_advise(r,
+				  "the file has to belong to the server's user, %s, be closed "
+				  "to others, and lie in a directory that this user may enter; "
+				  "as root:",
+				  owner);
+	doctor_mend_as_root(r);
+	doctor_mend(r, "chown %s%s: ", mode[0] == '6' ? "" : "-hR ", owner);
+	doctor_mend_word(r, path);
+	if (mode[0] == '\0')
+		return;
+	doctor_mend(r, " && ");
+	doctor_mend_as_root(r);
+	doctor_mend(r, "chmod %s ", mode);
+	doctor_mend_word(r, path);
+}
+
+/*
+ * Proposes a mode by which others are kept out. That is enough for what is seen
+ * to belong to the server's user.
+ */
+static void
+mend_mode(const doctor *d, doctor_result *r, const char *path, const char *mode)
+{
+	char owner[CLI_USER_NAME_MAX];
+	uid_t uid;
+
+	if (!find_user(d, &uid, owner) || !belongs_to(path, uid))
+	{
+		mend_owner(d, r, path, mode);
+		return;
+	}
+	doctor_mend_as_root_or(d, r, uid);
+	doctor_mend(r, "chmod %s ", mode);
+	doctor_mend_word(r, path);
+}
+
+static void
+mend_reload(const doctor *d, doctor_result *r)
+{
+	doctor_mend(r, " && ");
+	doctor_add_superuser_psql(d, r);
+	doctor_mend(r, " -c 'SELECT pg_catalog.pg_reload_conf()'");
+}
+
+/*
+ * Proposes that the server's user may use its database again. A database that
+ * does not exist is only made below the data directory.
+ */
+static bool
+mend_database(const doctor *d, doctor_result *r, const char *error)
+{
+	char path[PATH_MAX];
+	bool is_there =
+		find_path(error, "cannot open ", ": Permission denied", path);
+	char *store;
+
+	if (!is_there &&
+		!find_path(error, "cannot make ", ": Permission denied", path))
+		return false;
+	store = strstr(path, STORE_DIRECTORY "/pgsql_tmp/");
+	if (store == NULL && !is_there)
+		return false;
+	if (store != NULL)
+		store[strlen(STORE_DIRECTORY)] = '\0';
+	mend_owner(d, r, path, "");
+	return true;
+}
+
+bool
+doctor_mend_server_file(const doctor *d, doctor_result *r, const char *error)
+{
+	bool has_mode = strstr(error, " has mode ") != NULL;
+	char path[PATH_MAX];
+
+	if (!cli_server_is_local(d->server))
+		return false;
+	if (mend_database(d, r, error))
+		return true;
+	if (!find_path(error, "file \"", "\"", path) ||
+		(!has_mode && strstr(error, "Permission denied") == NULL))
+		return false;
+	if (has_mode)
+		mend_mode(d, r, path, "600");
+	else
+		mend_owner(d, r, path, "600");
+	mend_reload(d, r);
+	return true;
+}
+
+bool
+doctor_mend_server_run_directory(const doctor *d, doctor_result *r,
+								 const char *error)
+{
+	bool is_open = strstr(error, "others have access") != NULL;
+	char path[PATH_MAX];
+	char *own;
+
+	if (!cli_server_is_local(d->server) ||
+		(!find_path(error,
+					"cannot open run directory ",
+					": Permission denied",
+					path) &&
+		 !find_path(error, "run directory ", " is not used: ", path)))
+		return false;
+	if (is_open)
+	{
+		mend_mode(d, r, path, "700");
+		return true;
+	}
+	own = strstr(path, SERVER_PREFIX);
+	if (own != NULL)
+		*own = '\0';
+	mend_owner(d, r, path, "700");
+	return true;
+}
