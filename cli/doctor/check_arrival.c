@@ -114,11 +114,45 @@ report_loss(doctor *d, doctor_result *r)
 						 : "; where the server delivers to, 'osprofiler "
 						   "doctor' of a superuser says");
 		if (are_defaults(d) && cli_server_is_superuser(d->server))
-			doctor_mend_delivery(d, r);
+			doctor_mend_delivery(d, r, false);
 		else
 			doctor_mend_collector(d, r);
 	}
 	cli_answer_free(answer);
+}
+
+/*
+ * Reports that the statement is in the server's collector, and not in the one
+ * that is read here.
+ */
+static void
+report_elsewhere(doctor *d, doctor_result *r)
+{
+	doctor_server_collector theirs;
+
+	doctor_find_server_collector(d, &theirs);
+	if (theirs.is_known && d->moved_from[0] == '\0' &&
+		strcmp(theirs.uri, d->config.connection_string) == 0)
+	{
+		doctor_wrong(r,
+					 "it arrived in %s of the server, which is another file "
+					 "than the one of that name here",
+					 theirs.shown);
+		doctor_advise(r,
+					  "name a path that is one file for both sides (a "
+					  "container, another host or a service with PrivateTmp "
+					  "has files of its own), or a collector that both reach, "
+					  "such as redis://localhost");
+		return;
+	}
+	doctor_wrong(
+		r,
+		"the server delivers to another collector%s%s%s than the one that is read here, %s",
+		theirs.shown[0] != '\0' ? ", " : "",
+		theirs.shown,
+		theirs.shown[0] != '\0' ? "," : "",
+		d->collector_shown);
+	doctor_mend_collector(d, r);
 }
 
 void
@@ -174,17 +208,5 @@ check_arrival(doctor *d, doctor_result *r)
 	else if (!elsewhere)
 		report_loss(d, r);
 	else
-	{
-		doctor_server_collector theirs;
-
-		doctor_find_server_collector(d, &theirs);
-		doctor_wrong(
-			r,
-			"the server delivers to another collector%s%s%s than the one that is read here, %s",
-			theirs.shown[0] != '\0' ? ", " : "",
-			theirs.shown,
-			theirs.shown[0] != '\0' ? "," : "",
-			d->collector_shown);
-		doctor_mend_collector(d, r);
-	}
+		report_elsewhere(d, r);
 }

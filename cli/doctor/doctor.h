@@ -387,10 +387,10 @@ bool doctor_moves_collector(const doctor *d) OSP_MUST_CHECK;
 void doctor_mend_collector(doctor *d, doctor_result *r);
 
 /*
- * Proposes to find out why the server has not delivered a statement to the
- * collector of both sides.
+ * Proposes to find out why the server has not delivered a statement. is_named:
+ * both sides name one collector.
  */
-void doctor_mend_delivery(const doctor *d, doctor_result *r);
+void doctor_mend_delivery(const doctor *d, doctor_result *r, bool is_named);
 
 /* --- doctor_server/server_rights.c --- */
 

@@ -252,12 +252,17 @@ is_same(const doctor *d, const doctor_server_collector *theirs)
 }
 
 void
-doctor_mend_delivery(const doctor *d, doctor_result *r)
+doctor_mend_delivery(const doctor *d, doctor_result *r, bool is_named)
 {
 	r->is_left = true;
+	if (is_named)
+		doctor_advise(r,
+					  "both sides name this collector: from where the server "
+					  "runs, such as a container, that name may reach another "
+					  "one; or ");
 	doctor_advise(r,
-				  "no other collector helps: the server has not delivered it "
-				  "yet; what waits there, and the last error:");
+				  "the server has not delivered it yet; what waits there, and "
+				  "the last error:");
 	doctor_mend(r, "osprofiler status --server ");
 	cli_server_add_place(d->server, &r->mend);
 }
@@ -277,7 +282,7 @@ doctor_mend_collector(doctor *d, doctor_result *r)
 
 	/* Until the shipper has read the setting, --fix tries this step again. */
 	if (is_same(d, &theirs) && d->moved_from[0] == '\0')
-		doctor_mend_delivery(d, r);
+		doctor_mend_delivery(d, r, true);
 	else if ((given || (theirs.is_known && !theirs.is_named)) &&
 			 can_be_shared(d, given))
 		move_server(d, r, &theirs);

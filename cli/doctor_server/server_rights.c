@@ -110,11 +110,22 @@ mend_mode(const doctor *d, doctor_result *r, const char *path, const char *mode)
 	doctor_mend_word(r, path);
 }
 
+/* Appends that the server reads its settings again, by the server's user. */
 static void
 mend_reload(const doctor *d, doctor_result *r)
 {
+	char owner[CLI_USER_NAME_MAX];
+	char words[CLI_AS_USER_MAX] = "";
+	uid_t uid = 0;
+	bool is_known = find_user(d, &uid, owner);
+
 	doctor_mend(r, " && ");
-	doctor_add_superuser_psql(d, r);
+	if (is_known && r->is_left)
+		cli_as_user_words(cli_has_sudo() ? cli_typist() : 0, uid, words);
+	else if (is_known)
+		doctor_mend_as(d, r, uid);
+	doctor_mend(r, "%s", words);
+	cli_server_add_psql(d->server, &r->mend);
 	doctor_mend(r, " -c 'SELECT pg_catalog.pg_reload_conf()'");
 }
 

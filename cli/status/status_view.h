@@ -15,8 +15,8 @@ typedef struct status_view
 {
 	char path[OSP_RUNDIR_PATH_MAX];
 	osp_run_totals totals;
-	long shipper_pid;                       /* 0: no shipper is at work */
-	char shipper_state;                     /* of its process; '\0': not known */
+	long shipper_pid;   /* 0: no shipper is at work */
+	char shipper_state; /* of its process; '\0': not known */
 	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
 	former_runs former;                     /* only without --run-directory */
 	size_t runs_at_work;                    /* only without --run-directory */

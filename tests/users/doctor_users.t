@@ -294,25 +294,32 @@ sub rights
 		qr{^chown -hR postgres: \Q$data\E/osprofiler$});
 }
 
-# Both sides name one collector, and what the server delivers is not there: other files lie
-# at that path for the caller.
+# Both sides name one collector, and what the server delivers is not there: another one
+# lies at that path for the caller.
+must("install -d -m 777 $dir/same");
+SKIP:
+for my $uri ("sqlite:///$dir/same/traces.db", "redis+unix://$dir/same/redis")
 {
-	my $uri = "sqlite:///$dir/same/traces.db";
 	my $call = "OSPROFILER_CONNECTION_STRING=$uri runuser -u postgres -- osprofiler doctor '$place'";
+	my $redis = "redis-server --port 0 --save '' --dir $dir --unixsocket $dir/same/redis --unixsocketperm 777 >/dev/null 2>&1 & redis=\$!; sleep 1";
 
-	must("install -d -o postgres $dir/same");
+	skip 'no redis-server', 3 if $uri =~ /redis/ && !grep { -x "$_/redis-server" } split /:/, $ENV{PATH};
+	chomp(my $pid = $uri =~ /redis/ ? must("$redis; echo \$redis") : '');
 	sql("ALTER SYSTEM SET osprofiler.connection_string = '$uri'");
 	sql('SELECT pg_reload_conf()');
 	for (1 .. 5) { ($status, $out) = types('root', $call); last if $status == 0; sleep 1; }
-	is($status, 0, 'one collector on both sides') or diag($out);
-	my $file = write_file("$dir/other", "mount -t tmpfs -o mode=1777 none $dir/same\n$call\n");
+	is($status, 0, "one collector on both sides, $uri") or diag($out);
+	my $file = write_file("$dir/other", "mount -t tmpfs -o mode=1777 none $dir/same\n" . ($pid ? "$redis\n$call\nkill \$redis\n" : "$call\n"));
 	($status, $out) = types('root', "unshare -m sh $file");
-	like($out, qr/^wrong +test statement +it did not arrive in \Q$uri\E\n +do: no other collector helps: .*\n +type: osprofiler status --server /m,
-		'... where it does not arrive no other one is proposed') or diag($out);
-	unlike($out, qr/--move-collector|export OSPROFILER_CONNECTION_STRING|name one collector/, '... in no words');
+	like($out, !$pid
+		? qr/^wrong +test statement +it arrived in \Q$uri\E of the server, which is another file than the one of that name here\n +do: name a path that is one file for both sides /m
+		: qr/^wrong +test statement +it did not arrive in \Q$uri\E\n +do: both sides name this collector: .*\n +type: osprofiler status --server /m,
+		'... where it does not arrive that is said') or diag($out);
+	unlike($out, qr/--move-collector|export OSPROFILER_CONNECTION_STRING|name one collector/, '... and the collector is not moved');
 	sql('ALTER SYSTEM RESET osprofiler.connection_string');
 	sql('SELECT pg_reload_conf()');
 	sleep 1;
+	kill 'TERM', $pid if $pid;
 }
 
 # Root, who checks a server for others, keeps no database.
@@ -439,6 +446,16 @@ SKIP:
 	sql("SELECT pg_reload_conf()");
 	kill 'TERM', @pids;
 	waitpid $_, 0 for @pids;
+}
+
+# What the caller of sudo types has sudo before both commands.
+{
+	chmod 0644, "$dir/socket/data/osprofiler.keys";
+	sql("SELECT pg_reload_conf()");
+	($status, $out) = types('shop', "$sudo; sudo -u postgres env $build/bin/osprofiler doctor '$place'");
+	like($out, qr/^ +type: sudo chmod 600 \Q$dir\E\/socket\/data\/osprofiler\.keys && sudo -u postgres psql /m, 'with sudo: a file that others can read') or diag($out);
+	chmod 0600, "$dir/socket/data/osprofiler.keys";
+	sql("SELECT pg_reload_conf()");
 }
 
 # A session that stays is what is wrong, and not the call.
