@@ -32,6 +32,7 @@
 #include "replication/syncrep.h"
 #include "replication/walsender.h"
 #include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
 
 #define START_SIZE 64
 #define STOP_SIZE  (1024 + PGOSP_WAITS_SIZE)
@@ -211,16 +212,32 @@ forget(void)
 	remembers = false;
 }
 
+/*
+ * Can the current message end the transaction? A simple query does after its last
+ * statement. In the extended protocol, Sync does, which has no text. Another message
+ * with a text is a Parse, a Bind or an Execute of a pipeline, and has a later time than
+ * the last statement.
+ */
+static bool
+may_end_transaction(void)
+{
+	const pgospContextLast *last = &pgosp_context_latest;
+
+	return debug_query_string == NULL ||
+		   (last->portal != NULL &&
+			last->at == GetCurrentStatementStartTimestamp());
+}
+
 void
 pgosp_commit_look(void)
 {
 	/*
 	 * Outside of a commit, everything that runs for a client runs in a portal,
-	 * except what the planner computes.
+	 * except parsing, binding and what the planner computes.
 	 */
 	if (remembers && pgosp_current == NULL && ActivePortal == NULL &&
 		!pgosp_planning && MyBackendType == B_BACKEND &&
-		!IsTransactionBlock() && is_wanted())
+		!IsTransactionBlock() && may_end_transaction() && is_wanted())
 		open_commit("COMMIT");
 }
 

@@ -2,7 +2,8 @@
 #
 # 201_commit.pl
 #	  Commits that wait for a standby, that are cancelled, and backends that end
-#	  in a commit, a trigger or a function.
+#	  in a commit, a trigger or a function. Statements of a pipeline that fail before
+#	  they run are no commits.
 
 use strict;
 use warnings;
@@ -12,6 +13,7 @@ use lib "$FindBin::RealBin/../lib";
 use IPC::Run qw(start finish);
 use JSON::PP;
 use OspTest;
+use PgWire;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -195,6 +197,109 @@ foreach my $how (
 	like(ends(wait_for_points($node, $context, 6)),
 		qr/^pg $etype, pg\.function $etype, pg $etype$/,
 		"$function in a function");
+}
+
+# In a pipeline, messages are parsed and bound while no portal is active, as in a commit.
+$node->safe_psql(
+	'postgres', q{
+CREATE EXTENSION osprofiler;
+CREATE TABLE locked (n int);
+CREATE FUNCTION is_small(n int) RETURNS bool LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT n < 10);
+END
+$$;
+CREATE DOMAIN small AS int CHECK (is_small(VALUE));
+CREATE TABLE refused (n int);
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION 'refused';
+END
+$$;
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON refused
+	DEFERRABLE INITIALLY DEFERRED
+	FOR EACH ROW EXECUTE FUNCTION refuse();
+});
+my $user = $node->safe_psql('postgres', 'SELECT current_user');
+
+sub connect_wire
+{
+	my ($options) = @_;
+
+	return PgWire->new($node->host . '/.s.PGSQL.' . $node->port,
+		database => 'postgres', user => $user, options => $options);
+}
+
+# Runs an INSERT and then this statement in one pipeline, in a new context.
+sub run_behind_insert
+{
+	my ($sql, @values) = @_;
+	my $context = context();
+	my $wire = connect_wire('-c lock_timeout=300');
+
+	$wire->simple(set_context($context));
+	$wire->parse('', 'INSERT INTO t VALUES (6)')->bind('', '')->execute('')->flush_messages;
+	$wire->read_until_done;
+	$wire->parse('', $sql)->bind('', '', @values)->execute('')->sync;
+	my $state = state_of($wire->read_until_ready);
+	$wire->finish;
+	return ($context, $state);
+}
+
+my $insert = 'INSERT INTO t VALUES (6) -> INSERT 1';
+foreach my $case (
+	[ 'Parse', '42601', 'SELEC 1 (syntax_error)' ],
+	[ 'analysis', '42P01', 'INSERT INTO nosuch VALUES (1) (undefined_table)' ],
+	[ 'Bind', '22P02', 'SELECT $1::int (invalid_text_representation)', 'x' ],
+	[ 'planning', '22012', 'SELECT 1 / 0 (division_by_zero)' ])
+{
+	my ($where, $state, $line, @values) = @$case;
+	my ($context, $seen) = run_behind_insert($line =~ s/ \(\w+\)$//r, @values);
+
+	is($seen, $state, "a pipeline that fails in $where");
+	wait_for_delivery($node);
+	is_deeply(tree(points($node, $context)), [ $insert, $line ], "... in $where: nothing is committed");
+}
+
+my $locker = connect_wire('');
+my ($late) =
+  while_locked($locker, 'locked', 0.6, sub { run_behind_insert('SELECT n FROM locked') });
+wait_for_delivery($node);
+my @operations = operations(points($node, $late));
+is(join(', ', map { $_->{text} // $_->{name} } @operations),
+	'INSERT INTO t VALUES (6), SELECT n FROM locked', 'a pipeline that waits for a lock in analysis');
+cmp_ok($operations[-1]{stop}{elapsed_ns} / 1e6, '>', 200, '... the statement has its wait');
+
+# What a function runs while Bind reads a value is not the commit either, which comes
+# with the Sync.
+my ($checked) = run_behind_insert('SELECT $1::small', 1);
+wait_for_delivery($node);
+my @lines = @{ tree(points($node, $checked)) };
+is_deeply([ grep { /^ |commit/ } @lines ], ['pg.commit'], 'a value that a function checks at Bind');
+is($lines[-1], 'pg.commit', '... and the commit comes last');
+
+# A deferred trigger is run by the commit, in each protocol.
+foreach my $protocol ('simple', 'extended')
+{
+	my $context = context();
+	my $wire = connect_wire('');
+
+	$wire->simple(set_context($context));
+	my @events =
+	    $protocol eq 'simple'
+	  ? $wire->simple('INSERT INTO refused VALUES (1)')
+	  : $wire->parse('', 'INSERT INTO refused VALUES (1)')->bind('', '')->execute('')->sync->read_until_ready;
+	is(state_of(@events), 'P0001', "a deferred trigger refuses, $protocol protocol");
+	$wire->finish;
+	wait_for_delivery($node);
+	is_deeply(
+		tree(points($node, $context)),
+		[
+			'INSERT INTO refused VALUES (1) -> INSERT 1',
+			'pg.commit (raise_exception)',
+			'  pg.trigger (raise_exception)'
+		],
+		"... the commit has its error, $protocol protocol");
 }
 
 $node->stop;
