@@ -68,19 +68,22 @@ extern bool pgosp_context_set_next(osp_str text);
 extern bool pgosp_context_is_of_client(const char *string);
 
 /*
- * Was the active portal's prepared statement executed before? The comment in its text
- * names the operation that sent the text, so it counts for the first execution only.
- * Repeated executions of an unnamed statement are recognized only if it was planned
- * again, as statements with parameters are.
+ * Was the prepared statement that runs, or that fails before it runs, executed before?
+ * The comment in its text names the operation that sent the text, so it counts for the
+ * first execution only. Repeated executions of an unnamed statement are recognized only
+ * if it was planned again, as statements with parameters are.
  */
 extern bool pgosp_is_executed_again(void);
+
+/* Notes that an execution has used the context in the comment of its statement. */
+extern void pgosp_execution_uses_comment(void);
 
 /* Notes that the client has set this application_name: if it is a traceparent, and
  * nothing else, it becomes the context of the client's next statement. */
 extern void pgosp_context_of_application_name(osp_str name);
 
 /* Called at the start of a statement of the client: forgets the context that was set
- * for the client's next statement. */
+ * for the client's next statement, and notes that the one in a comment was used. */
 extern void pgosp_context_use_up(const char *string);
 
 /*

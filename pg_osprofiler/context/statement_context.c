@@ -290,6 +290,9 @@ pgosp_context_use_up(const char *string)
 {
 	if (unlikely(pgosp_has_next_context) && pgosp_context_is_of_client(string))
 		forget_next();
+	if (unlikely(pgosp_context_latest.context == &comment ||
+				 pgosp_context_latest.context == &traceparent))
+		pgosp_execution_uses_comment();
 }
 
 /*

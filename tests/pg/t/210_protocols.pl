@@ -142,6 +142,64 @@ foreach my $mode (qw(force_custom_plan force_generic_plan auto))
 	}
 }
 
+# An execution that fails before it runs has no active portal. It does not use the
+# context of the comment again either, nor does an execution after it.
+$node->safe_psql('postgres', 'CREATE TABLE dropped (id int)');
+my $divide = 'SELECT 1 / $1::int';
+my $select = 'SELECT id FROM dropped WHERE id = $1::int';
+my $locker = connect_wire();
+foreach my $case (
+	[ 'planning', $divide, '22012', sub { $wire->run_prepared('s', 0) } ],
+	[ 'Bind', $divide, '22P02', sub { $wire->run_prepared('s', 'x') } ],
+	[
+		'a lock at Bind', $select, '55P03',
+		sub { while_locked($locker, 'dropped', 0.4, sub { $wire->run_prepared('s', 1) }) }
+	],
+	[
+		'Execute', 'INSERT INTO t VALUES ($1::int, 1) ON CONFLICT DO NOTHING', '55000',
+		sub { $wire->bind('', 's', 1)->execute('')->execute('')->sync->read_until_ready }
+	],
+	[
+		'analysis', $select, '42P01',
+		sub { $node->safe_psql('postgres', 'DROP TABLE dropped'); $wire->run_prepared('s', 1) }
+	])
+{
+	my ($where, $sql, $state, $fail) = @$case;
+	my ($comment, $session) = (context(), context());
+
+	$wire = connect_wire($session);
+	$wire->simple('SET lock_timeout = 200');
+	$wire->prepare('s', "$sql " . comment($comment));
+	$wire->run_prepared('s', 1);
+	is(state_of($fail->()), $state, "executed before, fails in $where");
+	$wire->finish;
+	wait_for_delivery($node);
+	is(scalar(operations(points($node, $comment))), 1, "... in $where: the comment counts once");
+	like(join('|', @{ tree(points($node, $session)) }),
+		qr/\|\Q$sql\E(?: -> \w+)? \(\w+\)\z/, "... in $where: then the session's context counts");
+}
+foreach my $value (0, 'x')
+{
+	my ($comment, $session) = (context(), context());
+	my $sql = "$divide " . comment($comment);
+
+	$wire = connect_wire($session);
+	$wire->prepare('s', $sql);
+	$wire->run_prepared('s', $_) for $value, $value, 1, 1;
+	wait_for_delivery($node);
+	like(join('|', @{ tree(points($node, $comment)) }),
+		qr/\A\Q$divide\E \(\w+\)\z/, "first executed with $value: the comment counts once");
+	is(scalar(operations(points($node, $session))), 3, '... then the context of the session counts');
+
+	# Prepared again it is another text, wherever its memory is.
+	$wire->forget_prepared('s');
+	$wire->prepare('s', $sql);
+	$wire->run_prepared('s', $value);
+	$wire->finish;
+	wait_for_delivery($node);
+	is(scalar(operations(points($node, $comment))), 2, "prepared again, executed with $value");
+}
+
 # What a statement says of its plan where the server goes over to the one for all values.
 foreach my $how ('EXECUTE', 'Bind')
 {
