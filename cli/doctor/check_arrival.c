@@ -135,14 +135,13 @@ report_elsewhere(doctor *d, doctor_result *r)
 		strcmp(theirs.uri, d->config.connection_string) == 0)
 	{
 		doctor_wrong(r,
-					 "it arrived in %s of the server, which is another file "
-					 "than the one of that name here",
+					 "it arrived in %s as the server reaches it, which is "
+					 "another one than is reached here",
 					 theirs.shown);
 		doctor_advise(r,
-					  "name a path that is one file for both sides (a "
-					  "container, another host or a service with PrivateTmp "
-					  "has files of its own), or a collector that both reach, "
-					  "such as redis://localhost");
+					  "name a place that is the same for both sides: a "
+					  "container or another host has files and a localhost of "
+					  "its own, a service with PrivateTmp its own /tmp");
 		return;
 	}
 	doctor_wrong(
