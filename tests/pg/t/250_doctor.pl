@@ -519,8 +519,8 @@ is(steps(undef, "$conninfo user=plain")->{sampling}{found},
 	write_file($program, "#!/bin/sh\nexit 1\n", 0700);
 	broken('samples: a program that does not work, and points wait', 'shipper', qr{^none is at work, so operations wait in the server, [1-9]\d* bytes}, not_mended => 1);
 	reset_setting('osprofiler.agent');
-	$node->poll_query_until('postgres', 'SELECT waiting_bytes = 0 FROM osprofiler.stat') or die 'points wait';
 	$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET ALL');
+	$node->poll_query_until('postgres', 'SELECT waiting_bytes = 0 FROM osprofiler.stat') or die 'points wait';
 	is(steps()->{keys}{verdict}, 'wrong', 'without samples a key is missing');
 }
 $node->safe_psql('postgres', 'ALTER ROLE plain RESET ALL');
