@@ -28,11 +28,12 @@ static const char set_context[] =
 
 /*
  * Asks for the verdict on the context. A sampled statement says nothing about
- * it. The comment comes first, since a list of traces shows how a statement
- * begins.
+ * it. A list of traces shows how a statement begins, so the comment comes as
+ * early as PostgreSQL 18 records one: behind the first word.
  */
 static const char ask_verdict[] =
-	"/* test of osprofiler doctor */ SELECT CASE source WHEN 'sampling' THEN 'bad_signature' ELSE verdict END, "
+	"SELECT /* test of osprofiler doctor */ "
+	"CASE source WHEN 'sampling' THEN 'bad_signature' ELSE verdict END, "
 	"CASE source WHEN 'sampling' THEN 'the statement is traced by "
 	"osprofiler.sample_rate instead' ELSE reason END, active "
 	"FROM osprofiler.context(), pg_catalog.pg_sleep((SELECT CASE WHEN "

@@ -87,7 +87,7 @@ is(join(' ', grep { $steps->{$_}{verdict} ne 'good' } grep { ref $steps->{$_} eq
 	'', 'every step is good');
 like($steps->{module}{found}, qr/loaded by session_preload_libraries/, 'who loads the module');
 like($steps->{arrival}{found}, qr/it arrived in file:/, 'the test statement arrives');
-like(slurp_file($traces), qr{"/\* test of osprofiler doctor \*/ SELECT }, '... and says at its begin whose it is, where it stays');
+like(slurp_file($traces), qr{"SELECT /\* test of osprofiler doctor \*/ }, '... and says at its begin whose it is, where it stays');
 is($node->safe_psql('postgres', 'SELECT contexts_rejected FROM osprofiler.stat'), 0,
 	'no context of it was refused');
 
