@@ -36,12 +36,13 @@
 #define PGOSP_IS_SQL_SYNTAX(call) false
 #endif
 
-/* How far the arrival of a message and the begin of a wait for a lock may differ, in ns.
- * PostgreSQL notes both, but 13 does not say when a wait began. */
+/* How far before the arrival of a message the wait of its statement may seem to begin, in
+ * ns. PostgreSQL notes both times, but 13 does not say when a wait began: there it is the
+ * time at which the worker looked before, which does so once a second while it sleeps. */
 #if PG_VERSION_NUM >= 140000
 #define PGOSP_WAIT_START_NS INT64_C(1000000)
 #else
-#define PGOSP_WAIT_START_NS INT64_C(20000000)
+#define PGOSP_WAIT_START_NS INT64_C(1100000000)
 #endif
 
 /* The arguments of ExecutorRun_hook, kept while PostgreSQL's executor runs. */
