@@ -18,6 +18,10 @@
 
 #define DRIVER_TIMEOUT_MS 5000
 
+/* How often to try to open a spool that another shipper has, with a pause between. */
+#define SPOOL_TRIES    100
+#define SPOOL_PAUSE_US 20000
+
 static osp_status
 no_memory(osp_error *err)
 {
@@ -84,6 +88,22 @@ copy_texts(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 	return OSP_OK;
 }
 
+/* Opens the spool, as soon as the shipper before this one lets go of it: that may have
+ * been stopped for a while, and ends when it sees that it was replaced. */
+static osp_status
+wait_for_spool(osp_shipper *s, const char *path, uint64_t limit, osp_error *err)
+{
+	osp_status status = osp_spool_open(s->alc, path, limit, &s->spool, err);
+	int tries;
+
+	for (tries = 0; status == OSP_EBUSY && tries < SPOOL_TRIES; tries++)
+	{
+		(void) usleep(SPOOL_PAUSE_US);
+		status = osp_spool_open(s->alc, path, limit, &s->spool, err);
+	}
+	return status;
+}
+
 /* Opens the spool; if it cannot be used, the shipper runs without one. */
 static osp_status
 open_spool(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
@@ -95,11 +115,10 @@ open_spool(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 
 	(void) snprintf(path, sizeof(path), "%s/spool", options->run_directory);
 	status =
-		osp_spool_open(s->alc,
+		wait_for_spool(s,
 					   options->spool_path != NULL ? options->spool_path : path,
 					   options->spool_limit != 0 ? options->spool_limit
 												 : OSP_SPOOL_LIMIT_DEFAULT,
-					   &s->spool,
 					   &why);
 	if (status == OSP_EBUSY || status == OSP_ENOMEM)
 		return osp_error_set(err, status, "%s", why.msg);

@@ -255,12 +255,14 @@ follow(osp_shipper *s)
 	ino_t old_ino = s->stat_ino;
 	int old_dir_fd = s->dir_fd;
 	int old_lock_fd = s->lock_fd;
+	osp_status status;
 	osp_error err;
 
 	/* The old directory stays open until the new one is. */
 	s->stat = NULL;
 	s->dir_fd = s->lock_fd = -1;
-	if (osp__directory_open(s, old_lock_fd, &err) != OSP_OK)
+	status = osp__directory_open(s, old_lock_fd, &err);
+	if (status != OSP_OK)
 	{
 		osp__directory_close(s);
 		s->dir_fd = old_dir_fd;
@@ -268,14 +270,16 @@ follow(osp_shipper *s)
 		s->stat = old_stat;
 		s->stat_dev = old_dev;
 		s->stat_ino = old_ino;
-		if (!s->follow_logged)
+
+		/* OSP_EBUSY: another shipper has made the directory anew, and said so. */
+		if (!s->follow_logged && status != OSP_EBUSY)
 			osp__shipper_log(s,
 							 OSP_LOG_WARNING,
 							 "run directory %s was removed, and cannot be made "
 							 "anew: %s",
 							 s->run_directory,
 							 err.msg);
-		s->follow_logged = true;
+		s->follow_logged |= status != OSP_EBUSY;
 		return;
 	}
 	osp__bell_free(s->bell);

@@ -795,6 +795,44 @@ test_directory_removed(void **state)
 	(void) unlink(spool);
 }
 
+static bool
+is_never(void *arg)
+{
+	(void) arg;
+	return false;
+}
+
+/* The run directory is removed, and another shipper is there first: that one says so. */
+static void
+test_directory_removed_and_taken(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	osp_shipper *second;
+	char spool[128];
+	char other[128];
+	osp_shipper *s;
+	osp_error err;
+
+	(void) snprintf(spool, sizeof(spool), "%s.spool", ship->run);
+	(void) snprintf(other, sizeof(other), "%s.other", ship->run);
+	options.spool_path = spool;
+	s = shipping_open_with(ship, &options);
+	remove_directory(ship);
+	options.spool_path = other;
+	assert_int_equal(osp_shipper_open(&options, &second, &err), OSP_OK);
+	assert_false(shipping_step_until(s, 3000, is_never, ship));
+	assert_int_equal(ship->log.warnings, 0);
+	osp_shipper_close(second);
+	remove_directory(ship);
+	assert_true(
+		shipping_step_until(s, SHIPPING_TIMEOUT_MS, is_made_anew, ship));
+	assert_int_equal(ship->log.warnings, 1);
+	shipping_close(ship);
+	(void) unlink(spool);
+	(void) unlink(other);
+}
+
 static void
 remove_file(const shipping *ship, const char *name)
 {
@@ -1205,6 +1243,7 @@ main(void)
 		TEST(test_labels),
 		TEST(test_damaged_header),
 		TEST(test_directory_removed),
+		TEST(test_directory_removed_and_taken),
 		TEST(test_directory_removed_in_part),
 		TEST(test_counters_survive),
 		TEST(test_spool_survives),
