@@ -507,7 +507,7 @@ is(steps(undef, "$conninfo user=plain")->{sampling}{found},
 	# The program is gone: at once, while its last process is at work, and when points wait.
 	my $bytes = sub { $node->safe_psql('postgres', 'SELECT waiting_bytes FROM osprofiler.stat') };
 	my $program = $node->basedir . '/program';
-	chomp(my $real = qx(command -v $agent));
+	chomp(my $real = qx(sh -c 'command -v $agent'));
 	write_file($program, "#!/bin/sh\nexec $real \"\$@\"\n", 0700);
 	setting('osprofiler.agent', "'$program'");
 	$node->poll_query_until('postgres', "SELECT shipper_pid <> $pid FROM osprofiler.stat") or die 'no other shipper';
