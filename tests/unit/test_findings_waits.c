@@ -286,6 +286,55 @@ test_prepared_transaction(void **state)
 	}
 }
 
+/* Of one statement a few waits are recorded, and the sum of all of them. */
+static void
+test_more_waits_than_recorded(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+	int n;
+
+	(void) state;
+	assert_non_null(report);
+	findings_add(report,
+				 "pg-start",
+				 "s",
+				 FINDINGS_BASE,
+				 "h",
+				 0,
+				 "\"db\": {\"statement\": \"UPDATE t SET n = 1\"}, ");
+	for (n = 0; n < 8; n++)
+	{
+		char wait[16];
+
+		(void) snprintf(wait, sizeof(wait), "w%d", n);
+		findings_add(report,
+					 "pg.wait-start",
+					 wait,
+					 "s",
+					 "h",
+					 n * 50,
+					 "\"db\": {\"lock\": {\"name\": \"ShareLock on t\"}, "
+					 "\"held_by\": {\"holders\": 1, \"pid\": 7}}, ");
+		findings_add(report, "pg.wait-stop", wait, "s", "h", n * 50 + 50, "");
+	}
+	findings_add(report,
+				 "pg-stop",
+				 "s",
+				 FINDINGS_BASE,
+				 "h",
+				 1000,
+				 "\"db\": {\"waits\": {\"Lock:transactionid\": 950}}, ");
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	assert_non_null(strstr(json.ptr, "\"time_ms\": 950.0"));
+	assert_non_null(
+		strstr(json.ptr, "More than 8 waits for locks took 950 ms"));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* Making an index has a memory of its own, and workers that are not recorded. */
 static void
 test_maintenance(void **state)
@@ -579,6 +628,7 @@ main(void)
 		cmocka_unit_test(test_show_command),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_prepared_transaction),
+		cmocka_unit_test(test_more_waits_than_recorded),
 		cmocka_unit_test(test_maintenance),
 		cmocka_unit_test(test_gave_up),
 		cmocka_unit_test(test_wait_before_planning),

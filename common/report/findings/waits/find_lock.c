@@ -15,6 +15,12 @@
 #define CROWD_MIN 3
 #define OF_CROWD  (UINT64_C(1) << 63)
 
+/* The sums of a group: the time of waits that are not recorded one by one. */
+enum
+{
+	SUM_REST_NS
+};
+
 /* The most bytes of another process's statement that are shown. */
 #define STATEMENT_MAX 200
 
@@ -54,14 +60,22 @@ osp__look_deadlocks(osp__findings *f)
 	claim_failed(f, "deadlock_detected", 0);
 }
 
-static bool
-has_wait_below(const osp__findings *f, const osp__op *op)
+/* Sums up the waits that are recorded below a statement. Returns the last one; NULL:
+ * there is none. */
+static const osp__op *
+waits_below(const osp__findings *f, const osp__op *op, int64_t *sum_ns)
 {
 	const osp__op *child = osp__op_child(f, op);
+	const osp__op *last = NULL;
 
-	while (child != NULL && child->kind != OSP__OP_WAIT)
-		child = osp__op_sibling(f, child);
-	return child != NULL;
+	*sum_ns = 0;
+	for (; child != NULL; child = osp__op_sibling(f, child))
+		if (child->kind == OSP__OP_WAIT)
+		{
+			*sum_ns += child->end_ns - child->begin_ns;
+			last = child;
+		}
+	return last;
 }
 
 /* The process at the end of the chain of waits, or else the holder of the lock. */
@@ -151,6 +165,28 @@ is_of_crowd(const osp__group *group)
 	return group->key != GAVE_UP && (group->key & OF_CROWD) != 0;
 }
 
+/*
+ * Claims the time for which a statement waited for locks beyond the waits that are
+ * recorded: of one statement, these are a few. It counts with the last of them.
+ */
+static void
+claim_rest(osp__findings *f, const osp__table *crowds, osp__op *op)
+{
+	int64_t recorded_ns;
+	const osp__op *last = waits_below(f, op, &recorded_ns);
+	int64_t ns = osp__op_own_fact(f, op, OSP__WAIT_LOCK) - recorded_ns;
+	osp__group *group = osp__group_of(
+		f, last != NULL ? wait_key(crowds, last) : HOLDER_UNKNOWN);
+
+	if (last == NULL)
+		osp__claim_time(f, group, op, ns);
+	else if (group != NULL && group->count > 0 && ns > 0)
+	{
+		group->sums[SUM_REST_NS] += ns;
+		osp__claim_more(f, group, op, ns);
+	}
+}
+
 void
 osp__look_locks(osp__findings *f)
 {
@@ -164,17 +200,14 @@ osp__look_locks(osp__findings *f)
 	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
 	{
 		osp__op *op = &f->ops[i];
-		int64_t ns;
 
 		if (op->kind == OSP__OP_WAIT)
 			osp__claim_time(
 				f, osp__group_of(f, wait_key(&crowds, op)), op, op->left_ns);
-		else if (osp__op_fact(op, OSP__WAIT_LOCK) > 0 && !has_wait_below(f, op))
-		{
-			ns = osp__op_own_fact(f, op, OSP__WAIT_LOCK);
-			osp__claim_time(f, osp__group_of(f, HOLDER_UNKNOWN), op, ns);
-		}
 	}
+	for (i = 1; i < f->op_count && f->status == OSP_OK; i++)
+		if (osp__op_fact(&f->ops[i], OSP__WAIT_LOCK) > 0)
+			claim_rest(f, &crowds, &f->ops[i]);
 	osp__table_term(&crowds);
 	claim_failed(f, "lock_not_available", GAVE_UP);
 }
@@ -194,6 +227,8 @@ say_waits(osp__finding *finding, const osp__group *group)
 		osp_buf_add_str(&finding->cause, OSP_STR("A statement waited "));
 	else
 	{
+		if (group->sums[SUM_REST_NS] > 0)
+			osp_buf_add_str(&finding->cause, OSP_STR("More than "));
 		osp__say_number(&finding->cause, (int64_t) group->count, "wait");
 		osp_buf_add_str(&finding->cause, OSP_STR(" for locks took "));
 	}
