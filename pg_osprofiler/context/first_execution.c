@@ -25,10 +25,14 @@ typedef struct pgospUsedMark
 	TimestampTz bound;              /* the execution that used the context */
 } pgospUsedMark;
 
-/* Does nothing: its address identifies a mark. */
+/* How many statements of the session are marked. */
+static unsigned marks = 0;
+
+/* Called with the end of a marked statement; its address also identifies a mark. */
 static void
 mark_is_freed(void *arg)
 {
+	marks--;
 }
 
 static const pgospUsedMark *
@@ -125,6 +129,9 @@ pgosp_is_executed_again(void)
 
 	if (ActivePortal == NULL)
 	{
+		/* A simple query has none, and the search would pass the whole cache. */
+		if (marks == 0)
+			return false;
 		memory = memory_of_statement();
 		return memory != NULL && was_used_before(memory);
 	}
@@ -151,4 +158,5 @@ pgosp_execution_uses_comment(void)
 	mark->callback.arg = NULL;
 	mark->bound = bound_at();
 	MemoryContextRegisterResetCallback(memory, &mark->callback);
+	marks++;
 }
