@@ -130,10 +130,10 @@ report_unknown_id(const cli_source *source, const char *name,
 		why_gone(source->collector.config.connection_string),
 		elsewhere[0] == '\0' ? why_never(source, name) : "",
 		cli_is_uuid_like(osp_str_of(name)) ? "" : ", so give the whole id",
-		elsewhere,
 		elsewhere[0] == '\0' || source->others.server_count > 0
 			? other_places(source)
-			: "");
+			: "",
+		elsewhere);
 }
 
 int
