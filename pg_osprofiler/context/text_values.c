@@ -37,6 +37,17 @@ portal_has_values(void)
 	return ActivePortal != NULL && ActivePortal->portalParams != NULL;
 }
 
+/* Does the text run a prepared statement? The comment of a context is left out, because
+ * the name trace_hmac in it is a word of a secret. */
+static bool
+executes_prepared(osp_str text)
+{
+	bool inside;
+
+	text = osp_sql_comment_trim(text, OSP_SQL_POSTGRES_ANY, false, &inside);
+	return osp_sql_secret(text, OSP_SQL_POSTGRES_ANY) == OSP_SQL_VALUES;
+}
+
 /* May the client's text use values of parameters? While a transaction ends that the
  * extended protocol began, there is no text of the client. */
 static bool
@@ -44,7 +55,7 @@ text_has_values(osp_str text)
 {
 	return text.len == 0 || has_parameter(text.ptr) ||
 		   osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY) ||
-		   osp_sql_secret(text, OSP_SQL_POSTGRES_ANY) == OSP_SQL_VALUES;
+		   executes_prepared(text);
 }
 
 bool

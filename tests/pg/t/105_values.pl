@@ -74,7 +74,8 @@ sub connect_wire
 		database => 'postgres', user => $user, options => $options);
 }
 
-# The records of some statements with parameters: [TEXT, VALUE...], or a text.
+# The records of some statements with parameters: [TEXT, VALUE...], or a text, in which
+# /*context*/ is the comment of the context.
 sub recorded
 {
 	my ($expected_state, @statements) = @_;
@@ -92,7 +93,8 @@ sub recorded
 		}
 		else
 		{
-			push @events, $wire->simple($statement);
+			my $text = $statement =~ s{/\*context\*/}{comment($context)}re;
+			push @events, $wire->simple($text);
 		}
 	}
 	$wire->finish;
@@ -151,6 +153,9 @@ like(recorded('42P01', 'DROP TABLE vanished'),
 
 # Values that come by EXECUTE, by a cursor.
 recorded('42P01', 'PREPARE p AS SELECT $1::text::regclass', "EXECUTE p('leak')");
+# So, too, beside the comment of its context, whose own words are no secret.
+recorded('42P01', 'PREPARE p AS SELECT $1::text::regclass', "EXECUTE p('leak') /*context*/");
+recorded('42P01', 'PREPARE p AS SELECT $1::text::regclass', "/*context*/ EXECUTE p('leak')");
 recorded('3F000', 'BEGIN', [ 'DECLARE c CURSOR FOR SELECT ($1 || random()::text)::regclass', 'leak' ],
 	'FETCH c');
 
