@@ -156,6 +156,8 @@ recorded('42P01', 'PREPARE p AS SELECT $1::text::regclass', "EXECUTE p('leak')")
 # So, too, beside the comment of its context, whose own words are no secret.
 recorded('42P01', 'PREPARE p AS SELECT $1::text::regclass', "EXECUTE p('leak') /*context*/");
 recorded('42P01', 'PREPARE p AS SELECT $1::text::regclass', "/*context*/ EXECUTE p('leak')");
+recorded('42P01', 'PREPARE p AS SELECT $1::text::regclass', "EXECUTE /* trace_hmac=x */ p('leak')");
+recorded('42P01', 'PREPARE p AS SELECT $1::text::regclass', "EXECUTE /* password=x */ p('leak')");
 recorded('3F000', 'BEGIN', [ 'DECLARE c CURSOR FOR SELECT ($1 || random()::text)::regclass', 'leak' ],
 	'FETCH c');
 
