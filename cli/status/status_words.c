@@ -43,7 +43,8 @@ add_spool(osp_buf *out, const osp_runstat *stat, const char *error_time)
 
 /*
  * Reports points in rings without a shipper. One that could not start has left
- * an error. Returns how many lines were added.
+ * an error: then the collector that the points are meant for may be unknown here.
+ * Returns how many lines were added.
  */
 static size_t
 add_rings(osp_buf *out, const char *path, const osp_run_totals *totals,
@@ -56,7 +57,11 @@ add_rings(osp_buf *out, const char *path, const osp_run_totals *totals,
 				 "('osprofiler agent --once --run-directory ",
 				 (unsigned long long) totals->waiting_bytes);
 	cli_add_visible(out, osp_str_of(path));
-	osp_buf_add_str(out, OSP_STR("' delivers them)"));
+	osp_buf_add_str(out,
+					error_time[0] == '\0'
+						? OSP_STR("' delivers them)")
+						: OSP_STR("' delivers them, to the collector of its own "
+								  "settings)"));
 	if (error_time[0] != '\0')
 	{
 		osp_buf_addf(out, "; last error, at %s: ", error_time);
