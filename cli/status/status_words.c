@@ -57,11 +57,12 @@ add_rings(osp_buf *out, const char *path, const osp_run_totals *totals,
 				 "('osprofiler agent --once --run-directory ",
 				 (unsigned long long) totals->waiting_bytes);
 	cli_add_visible(out, osp_str_of(path));
-	osp_buf_add_str(out,
-					error_time[0] == '\0'
-						? OSP_STR("' delivers them)")
-						: OSP_STR("' delivers them, to the collector of its own "
-								  "settings)"));
+	osp_buf_add_str(
+		out,
+		error_time[0] == '\0'
+			? OSP_STR("' delivers them)")
+			: OSP_STR("' delivers them, to the collector of its own "
+					  "settings)"));
 	if (error_time[0] != '\0')
 	{
 		osp_buf_addf(out, "; last error, at %s: ", error_time);
