@@ -114,6 +114,7 @@ status_read_server(status_view *view, const char *conninfo)
 	view->of_server = true;
 	if (status == OSP_OK)
 	{
+		cli_server_untraced(server);
 		status = cli_server_find_extension(server, &err);
 		if (status == OSP_OK)
 			status = read_view(server, view, &err);

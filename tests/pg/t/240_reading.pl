@@ -171,6 +171,16 @@ like($out, qr/is still running/, 'and to the check');
 	like($none, qr/CREATE EXTENSION osprofiler/, 'a database without the extension');
 	(undef, $none) = run_command([ $agent, 'status', '--server', $server =~ s/postgres$/template1/r ]);
 	like($none, qr/CREATE EXTENSION osprofiler/, '... asked for counters');
+
+	# A server that samples does not trace the commands that read it.
+	{
+		local $ENV{PGOPTIONS} = '-c osprofiler.sample_rate=1';
+		my @written = map {
+			my ($text) = run_command([ $agent, 'status', '--server', $server ]);
+			$text =~ /^points written +(\d+)$/m
+		} 1 .. 2;
+		is($written[1], $written[0], 'status is not traced');
+	}
 	$following->signal('INT');
 	$following->finish;
 
