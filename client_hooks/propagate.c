@@ -13,7 +13,8 @@
  *	- text that has such a comment already, or has no statement in it;
  *	- text with PREPARE: the server keeps it, so it would name an old parent for
  *	  ever;
- *	- text that ends in broken UTF-8: the server's message quotes its bytes;
+ *	- text that ends in broken UTF-8, or in an incomplete character of another
+ *	  encoding: the server's message quotes its bytes, and those that follow;
  *	- text in an encoding where a backslash may be a part of a character, or of
  *	  which only the server knows what characters it has (SQL_ASCII);
  *	- anything on a replication connection, where it is a syntax error;
@@ -33,6 +34,7 @@
 #define BUFFER_FIRST 1024
 #define BUFFER_KEPT  65536 /* a larger buffer is not kept */
 #define UTF8_LONGEST 4
+#define CHAR_LONGEST 4    /* bytes, in any encoding of a server */
 #define SQL_ASCII    0    /* value of PQclientEncoding */
 #define OPTIONS_MAX  8000 /* a server accepts 10,000 bytes with names */
 #define OPTION_INFO  "-c osprofiler.trace_info="
@@ -156,6 +158,27 @@ ends_whole(const char *sql, size_t len)
 	return true;
 }
 
+/*
+ * May a character that begins in the last bytes go beyond them? The bytes are
+ * not known to begin characters, so of some complete texts that is said, too.
+ */
+static bool
+may_go_on(const ospq_conn *c, osp_str sql)
+{
+	int encoding = REAL(PQclientEncoding)(c->conn);
+	size_t rest = sql.len < CHAR_LONGEST ? sql.len : CHAR_LONGEST;
+
+	for (; rest > 0; rest--)
+	{
+		const char *p = sql.ptr + sql.len - rest;
+
+		if ((unsigned char) *p >= 0x80 &&
+			(size_t) REAL(PQmblen)(p, encoding) > rest)
+			return true;
+	}
+	return false;
+}
+
 static bool
 has_context(osp_str sql)
 {
@@ -191,7 +214,7 @@ takes_comment(const ospq_conn *c, osp_str sql)
 {
 	return sql.len > 0 && sql.len <= TEXT_MAX && c->described &&
 		   !c->replication && !c->has_events && ends_whole(sql.ptr, sql.len) &&
-		   !has_context(sql) && has_plain_end(sql) &&
+		   !may_go_on(c, sql) && !has_context(sql) && has_plain_end(sql) &&
 		   has_known_encoding(c, sql);
 }
 

@@ -73,7 +73,8 @@ my @file = (
 	(map { ("set standard_conforming_strings = off", $_) } @ends[30 .. 60]), 'set standard_conforming_strings = on',
 	'!encoding LATIN1', "select '\xe4' +", "select 1 + \xe4", "select \xe4", "select '\xe4\xe4\xe4", 'select 1 +',
 	'!encoding SJIS', "select '\x95\x5c' +", "select E'\x95\x5c', 'a' +", "select E'\x95\x5c' || 'b", 'select 1 +',
-	'!encoding EUC_JP', "select '\xc6\xfc\xcb\xdc' +", "select \xc6\xfc\xcb", '!encoding SQL_ASCII', "select '\xc3\xa4' +",
+	'!encoding EUC_JP', "select '\xc6\xfc\xcb\xdc' +", "select \xc6\xfc\xcb", "select \x81", "select 1 + \xb1", "select 1 \x8f\xb1",
+	'!encoding EUC_CN', "select \xb1", '!encoding EUC_TW', "select 1 \x8e1", '!encoding MULE_INTERNAL', "select \x9c", '!encoding SQL_ASCII', "select '\xc3\xa4' +",
 	'!encoding UTF8', @wide, 'select 1 +');
 my $file = write_file("$dir/texts", join('', map { tr/\0//d; "$_\0" } @file));
 
