@@ -165,7 +165,6 @@ ends_whole(const char *sql, size_t len)
 static bool
 may_go_on(const ospq_conn *c, osp_str sql)
 {
-	int encoding = REAL(PQclientEncoding)(c->conn);
 	size_t rest = sql.len < CHAR_LONGEST ? sql.len : CHAR_LONGEST;
 
 	for (; rest > 0; rest--)
@@ -173,7 +172,7 @@ may_go_on(const ospq_conn *c, osp_str sql)
 		const char *p = sql.ptr + sql.len - rest;
 
 		if ((unsigned char) *p >= 0x80 &&
-			(size_t) REAL(PQmblen)(p, encoding) > rest)
+			(size_t) REAL(PQmblen)(p, REAL(PQclientEncoding)(c->conn)) > rest)
 			return true;
 	}
 	return false;
