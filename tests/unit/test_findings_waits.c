@@ -11,6 +11,19 @@
 
 #define TRACE "99999999-2222-4333-8444-555555555555"
 
+/* Begins the statement that waits. */
+static void
+begin_update(osp_report *report)
+{
+	findings_add(report,
+				 "pg-start",
+				 "s",
+				 FINDINGS_BASE,
+				 "h",
+				 0,
+				 "\"db\": {\"statement\": \"UPDATE t SET n = 1\"}, ");
+}
+
 /* A statement that waited for a second, with what is known of the holder. */
 static osp_report *
 waited_for(const char *holder)
@@ -19,13 +32,7 @@ waited_for(const char *holder)
 	char info[1024];
 
 	assert_non_null(report);
-	findings_add(report,
-				 "pg-start",
-				 "s",
-				 FINDINGS_BASE,
-				 "h",
-				 0,
-				 "\"db\": {\"statement\": \"UPDATE t SET n = 1\"}, ");
+	begin_update(report);
 	(void) snprintf(info,
 					sizeof(info),
 					"\"db\": {\"lock\": {\"name\": \"ShareLock on t, held by "
@@ -297,13 +304,7 @@ test_more_waits_than_recorded(void **state)
 
 	(void) state;
 	assert_non_null(report);
-	findings_add(report,
-				 "pg-start",
-				 "s",
-				 FINDINGS_BASE,
-				 "h",
-				 0,
-				 "\"db\": {\"statement\": \"UPDATE t SET n = 1\"}, ");
+	begin_update(report);
 	for (n = 0; n < 8; n++)
 	{
 		char wait[16];
@@ -400,13 +401,7 @@ test_gave_up(void **state)
 	osp_buf words;
 
 	(void) state;
-	findings_add(report,
-				 "pg-start",
-				 "s",
-				 FINDINGS_BASE,
-				 "h",
-				 0,
-				 "\"db\": {\"statement\": \"UPDATE t SET n = 1\"}, ");
+	begin_update(report);
 	findings_add(
 		report,
 		"pg.wait-start",
