@@ -165,9 +165,12 @@ for my $case (['stale statistics', $sum], ['stale statistics, timed', $sum, poin
 {
 	my ($name, $sql, %options) = @$case;
 
+	# On a busy machine one of the three can have waited for a processor: then that is
+	# its cause.
 	$found = found($node, psql_traced($node, $sql x 3, %options), $name, 'dead_rows', 0.5);
+	my $rows = 20 * ($found->{count} // 0);
 	like($found->{cause},
-		qr/\ASeq Scan on stock read \d\d,\d{3} pages \(\d{3} MB\) for 60,000 rows: most of what it read is dead rows or free space\.\z/,
+		qr/\ASeq Scan on stock read \d\d,\d{3} pages \(\d{3} MB\) for $rows,000 rows: most of what it read is dead rows or free space\.\z/,
 		"$name: the sentence");
 }
 found($node,
