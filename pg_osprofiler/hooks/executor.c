@@ -521,12 +521,29 @@ pgosp_ExecutorRun(PGOSP_RUN_ARGS)
 		run_maybe_traced(PGOSP_RUN_PASS);
 }
 
+/* Can the statement have queued a trigger? Tables that get rows of other partitions are
+ * not looked at. */
+static inline bool
+may_have_triggers(const EState *estate)
+{
+	int i;
+
+	if (estate->es_tuple_routing_result_relations != NIL ||
+		estate->es_trig_target_relations != NIL)
+		return true;
+	for (i = 0; i < pgosp_result_relation_count(estate); i++)
+		if (pgosp_result_relation(estate, i)->ri_TrigDesc != NULL)
+			return true;
+	return false;
+}
+
 /* Is there nothing left to run: no trigger, no part of the plan? */
-static bool
+static inline bool
 finishes_at_once(const EState *estate)
 {
-	return (estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0 &&
-		   estate->es_auxmodifytables == NIL;
+	return estate->es_auxmodifytables == NIL &&
+		   ((estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0 ||
+			!may_have_triggers(estate));
 }
 
 static pg_noinline void

@@ -25,6 +25,7 @@
  *
  * A transaction without an id has nothing to make durable, and so no pg.commit.
  */
+#include "pgosp_commit.h"
 #include "pgosp_known.h"
 
 #include "access/xact.h"
@@ -36,17 +37,6 @@
 
 #define START_SIZE 64
 #define STOP_SIZE  (1024 + PGOSP_WAITS_SIZE)
-
-typedef struct pgospCommit
-{
-	pgospPoint point;  /* must be first */
-	pgospPoint *outer; /* the statement that commits; NULL if it is over */
-	const char *command;
-	TransactionId xid;
-	WalUsage wal; /* at the start */
-	pgospWalTimes times;
-	pgospWaits waits;
-} pgospCommit;
 
 static pgospCommit commit;
 
@@ -60,8 +50,8 @@ static TimestampTz masked_transaction = 0;
 static pgosp_hot_data osp_context remembered;
 static pgosp_hot_data bool remembers = false;
 
-static const char *
-synchronous_commit_name(void)
+const char *
+pgosp_synchronous_commit(void)
 {
 	switch (synchronous_commit)
 	{
@@ -85,8 +75,8 @@ put_ms(osp_writer *w, osp_str key, double ms)
 		osp_put_f64(w, key, ms);
 }
 
-static void
-put_start(osp_writer *w, const void *what)
+void
+pgosp_put_commit_start(osp_writer *w, const void *what)
 {
 	osp_put_object(w, OSP_STR("db"));
 	osp_put_str(w, OSP_STR("command"), osp_str_of((const char *) what));
@@ -104,7 +94,7 @@ put_stop(osp_writer *w, const pgospPoint *point)
 		osp_put_u64(w, OSP_STR("transaction_id"), it->xid);
 	osp_put_str(w,
 				OSP_STR("synchronous_commit"),
-				osp_str_of(synchronous_commit_name()));
+				osp_str_of(pgosp_synchronous_commit()));
 	pgosp_put_wal(w, &it->wal);
 	pgosp_wal_times(&now);
 	put_ms(w, OSP_STR("wal_write_ms"), now.write_ms - it->times.write_ms);
@@ -132,20 +122,40 @@ begin_waits(pgospWaits *waits)
 		pgosp_waits_sample(waits, now_ns);
 }
 
+/* Opens the point of a commit that no open point is around. */
 static void
-open_commit(const char *command)
+open_beside_statement(const char *command)
 {
 	osp_context context = remembered;
 	pgospParent parent;
 
-	if (pgosp_current != NULL)
-		pgosp_nested_parent(&parent);
-	else
-	{
-		if (IsTransactionBlock())
-			osp_id_copy(&context.parent_id, &context.base_id);
-		pgosp_parent_of_context(&context, &parent);
-	}
+	if (IsTransactionBlock())
+		osp_id_copy(&context.parent_id, &context.base_id);
+	pgosp_parent_of_context(&context, &parent);
+	pgosp_point_open(&commit.point,
+					 &parent,
+					 pgosp_put_commit_start,
+					 command,
+					 START_SIZE);
+}
+
+static void
+open_under_statement(const char *command)
+{
+	pgospParent parent;
+
+	pgosp_nested_parent(&parent);
+	if (unlikely(!pgosp_commit_open_known(&commit, parent.point)))
+		pgosp_point_open(&commit.point,
+						 &parent,
+						 pgosp_put_commit_start,
+						 command,
+						 START_SIZE);
+}
+
+static void
+open_commit(const char *command)
+{
 	commit.point.kind = &commit_kind;
 	commit.point.name = OSP_STR("pg.commit");
 	commit.point.stop_size = STOP_SIZE;
@@ -154,7 +164,10 @@ open_commit(const char *command)
 	commit.wal = pgWalUsage;
 	pgosp_wal_times(&commit.times);
 	begin_waits(&commit.waits);
-	pgosp_point_open(&commit.point, &parent, put_start, command, START_SIZE);
+	if (likely(pgosp_current != NULL))
+		open_under_statement(command);
+	else
+		open_beside_statement(command);
 	commit.point.masked |= pgosp_transaction_is_masked();
 	commit.outer = pgosp_current;
 	pgosp_current = &commit.point;
@@ -165,7 +178,8 @@ close_commit(const pgospError *error)
 {
 	if (!commit.point.open)
 		return;
-	pgosp_point_close(&commit.point, error);
+	if (unlikely(error != NULL || !pgosp_commit_stop(&commit)))
+		pgosp_point_close(&commit.point, error);
 	pgosp_current = commit.outer;
 }
 

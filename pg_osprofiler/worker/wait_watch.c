@@ -10,9 +10,11 @@
  *
  * A statement is looked at every millisecond at first, later at intervals of a
  * sixteenth of the time that it has run, but at least every 20 ms. In a stream of short
- * statements the intervals grow, up to 8 ms, so the first look at a long statement
- * among them may come that late. If looks take long, because there are many backends,
- * they come less often, so that they take at most a tenth of the time of one processor.
+ * statements the intervals grow up to 20 ms, too, so the first look at a long statement
+ * among them may come that late; after a pause it comes within 8 ms. (A look takes 30 us
+ * of a busy processor, nearly all of it to wake the worker: every 8 ms, that was half a
+ * per cent of TPC-B.) If looks take long, because there are many backends, they come less
+ * often, so that they take at most a tenth of the time of one processor.
  *
  * When no traced statement has run for a second, the worker sleeps. It says so in each
  * slot, and the next statement wakes it by its latch. (To poll for statements would
@@ -30,7 +32,7 @@
 #define LOOK_MIN    1 /* ms */
 #define LOOK_MAX    20
 #define LOOK_SHARE  16
-#define LOOK_YOUNG  8 /* the most ms in a stream of short statements */
+#define LOOK_PAUSE  8 /* while no statement runs */
 #define LOOK_LOCKS  5 /* the most ms while a backend waits for a lock */
 #define LOOK_COST   10
 #define LOOK_ASLEEP 10000 /* asleep: is the run directory still the same? */
@@ -247,11 +249,11 @@ static long
 go_to_sleep(const pgospRound *round, int64 now_ns)
 {
 	if (now_ns - active_ns < QUIET_NS)
-		return LOOK_YOUNG;
+		return LOOK_PAUSE;
 	if (!round->awake)
 		return round->alive ? LOOK_EARLY : LOOK_ASLEEP;
 	say_whether_asleep(true);
-	return LOOK_YOUNG;
+	return LOOK_PAUSE;
 }
 
 long
@@ -273,7 +275,7 @@ pgosp_watch_look(void)
 	active_ns = began_ns;
 	if (asleep)
 		say_whether_asleep(false);
-	nap_ms = round.due_ms == 0 ? Min(2 * nap_ms, LOOK_YOUNG) : LOOK_MIN;
+	nap_ms = round.due_ms == 0 ? Min(2 * nap_ms, LOOK_MAX) : LOOK_MIN;
 	ms = round.due_ms == 0 ? nap_ms : Min(round.due_ms, LOOK_MAX);
 	cost_ms =
 		(long) ((osp_mono_now() - began_ns) * LOOK_COST / PGOSP_NS_PER_MS);
