@@ -42,9 +42,9 @@ add_spool(osp_buf *out, const osp_runstat *stat, const char *error_time)
 }
 
 /*
- * Reports points in rings without a shipper. One that could not start has left
- * an error: then the collector that the points are meant for may be unknown here.
- * Returns how many lines were added.
+ * Reports points in rings without a shipper. One that could not start has left an
+ * error, and then its collector may be unknown here: a command that delivers them to
+ * another one is not what is wanted. Returns how many lines were added.
  */
 static size_t
 add_rings(osp_buf *out, const char *path, const osp_run_totals *totals,
@@ -53,21 +53,20 @@ add_rings(osp_buf *out, const char *path, const osp_run_totals *totals,
 	if (totals->waiting_bytes == 0 || totals->shipper_alive)
 		return 0;
 	osp_buf_addf(out,
-				 "%llu bytes wait in rings, and no shipper is at work "
-				 "('osprofiler agent --once --run-directory ",
+				 "%llu bytes wait in rings, and no shipper is at work",
 				 (unsigned long long) totals->waiting_bytes);
-	cli_add_visible(out, osp_str_of(path));
-	osp_buf_add_str(
-		out,
-		error_time[0] == '\0'
-			? OSP_STR("' delivers them)")
-			: OSP_STR("' delivers them, to the collector of its own "
-					  "settings)"));
-	if (error_time[0] != '\0')
+	if (error_time[0] == '\0')
 	{
-		osp_buf_addf(out, "; last error, at %s: ", error_time);
-		cli_add_visible(out, osp_str_of(totals->stat.last_error));
+		osp_buf_add_str(
+			out, OSP_STR(" ('osprofiler agent --once --run-directory "));
+		cli_add_visible(out, osp_str_of(path));
+		osp_buf_add_str(out, OSP_STR("' delivers them)\n"));
+		return 1;
 	}
+	osp_buf_addf(out,
+				 "; they are delivered once the error of %s is corrected: ",
+				 error_time);
+	cli_add_visible(out, osp_str_of(totals->stat.last_error));
 	osp_buf_add_char(out, '\n');
 	return 1;
 }

@@ -160,7 +160,7 @@ foreach my $case (@wrong)
 	foreach my $of ([ '--server', $node->connstr('postgres') ], [ '--run-directory', $node->safe_psql('postgres', 'SELECT run_directory FROM osprofiler.stat') ])
 	{
 		my ($out) = run_command([ $agent, 'status', @$of ]);
-		like($out, qr/\A\d+ bytes wait in rings, and no shipper is at work \('osprofiler agent [^']*' delivers them, to the collector of its own settings\); last error, at \S+: [^\n]*$message/,
+		like($out, qr/\A\d+ bytes wait in rings, and no shipper is at work; they are delivered once the error of \S+ is corrected: [^\n]*$message/,
 			"and to who asks for the status by $of->[0]");
 	}
 	unlink $collector;
