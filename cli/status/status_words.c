@@ -57,8 +57,8 @@ add_rings(osp_buf *out, const char *path, const osp_run_totals *totals,
 				 (unsigned long long) totals->waiting_bytes);
 	if (error_time[0] == '\0')
 	{
-		osp_buf_add_str(
-			out, OSP_STR(" ('osprofiler agent --once --run-directory "));
+		osp_buf_add_str(out,
+						OSP_STR(" ('osprofiler agent --once --run-directory "));
 		cli_add_visible(out, osp_str_of(path));
 		osp_buf_add_str(out, OSP_STR("' delivers them)\n"));
 		return 1;

@@ -37,6 +37,7 @@ struct osp_batch
 	size_t count;
 	size_t room; /* allocated items and resolved */
 	bool moved;  /* resolved is not up to date */
+	osp__info_cache cache;
 	osp__json_reader reader;
 	char space[READER_SPACE];
 };
@@ -63,6 +64,7 @@ osp_batch_free(osp_batch *batch)
 	if (batch == NULL)
 		return;
 	osp__json_reader_term(&batch->reader);
+	osp__info_cache_term(&batch->cache);
 	osp_buf_term(&batch->json);
 	osp_buf_term(&batch->texts);
 	osp_free(batch->alc, batch->items);
@@ -172,7 +174,8 @@ osp_batch_add_record(osp_batch *batch, const osp_record *record,
 	if (!reserve_item(batch))
 		return OSP_ENOMEM;
 	parts = &batch->items[batch->count].parts;
-	status = osp__notification_write(&batch->json, record, origin, parts);
+	status = osp__notification_write(
+		&batch->json, record, origin, &batch->cache, parts);
 	if (status == OSP_OK && parts->escaped)
 		status = parse_last(batch, start, parts);
 	return finish(batch, start, place, status);

@@ -10,6 +10,9 @@
 #include "notify/notification_parts.h"
 #include "json/json_layout.h"
 
+/* The year 2116: what is later is not a time, but damage. */
+#define WALL_MAX INT64_C(0x4000000000000000)
+
 /* State while one notification is written. */
 typedef struct writing
 {
@@ -17,7 +20,8 @@ typedef struct writing
 	size_t start; /* offset of the notification in buf */
 	const osp_record *record;
 	osp__parts *parts;
-	bool comma; /* the open object already has a member */
+	osp__info_cache *cache; /* NULL: none */
+	bool comma;             /* the open object already has a member */
 } writing;
 
 static void
@@ -286,15 +290,13 @@ put_attr(writing *w, const osp_attr *attr, int *depth, size_t *pos)
 }
 
 static osp_status
-put_info(writing *w, osp_str host)
+put_attributes(writing *w)
 {
 	osp_str info = w->record->info;
 	size_t pos = 0;
 	int depth = 0;
 	osp_attr attr;
 
-	osp__buf_lit(w->buf, "{");
-	w->comma = false;
 	while (osp_attr_next(info, &pos, &attr))
 	{
 		osp_status status = put_attr(w, &attr, &depth, &pos);
@@ -302,8 +304,45 @@ put_info(writing *w, osp_str host)
 		if (status != OSP_OK)
 			return status;
 	}
-	if (pos != info.len || depth != 0)
-		return OSP_EPROTO;
+	return pos != info.len || depth != 0 ? OSP_EPROTO : OSP_OK;
+}
+
+/* Like put_attributes, for a start, whose JSON depends on nothing but them. */
+static osp_status
+put_start_attributes(writing *w)
+{
+	osp_str info = w->record->info;
+	osp_buf *buf = w->buf;
+	size_t before = buf->len;
+	osp__info_slot *slot;
+	osp_status status;
+	osp_str json;
+
+	if (osp__info_cache_find(w->cache, buf->alc, info, &json, &slot))
+	{
+		osp__buf_put(buf, json.ptr, json.len);
+		w->comma = json.len > 0;
+		return OSP_OK;
+	}
+	status = put_attributes(w);
+	if (slot != NULL && status == OSP_OK && osp_buf_status(buf) == OSP_OK)
+		osp__info_cache_keep(
+			slot, info, osp_str_n(buf->ptr + before, buf->len - before));
+	return status;
+}
+
+static osp_status
+put_info(writing *w, osp_str host)
+{
+	osp_status status;
+
+	osp__buf_lit(w->buf, "{");
+	w->comma = false;
+	status = w->cache != NULL && w->record->kind == OSP_RECORD_START
+				 ? put_start_attributes(w)
+				 : put_attributes(w);
+	if (status != OSP_OK)
+		return status;
 	if (w->record->kind == OSP_RECORD_STOP)
 	{
 		put_key(w, OSP_STR("elapsed_ns"));
@@ -341,10 +380,28 @@ wall_ns(const osp_record *record, const osp_origin *origin)
 					  (uint64_t) origin->wall_offset_ns);
 }
 
+/* Notes the values that the texts are made of, if the texts say no more than these. */
+static void
+note_values(writing *w, int64_t wall)
+{
+	const osp_record *r = w->record;
+	const osp_id *parent = r->parent_id.len > 0 ? &r->parent_id : &r->base_id;
+	osp_values *values = &w->parts->values;
+
+	w->parts->has_values =
+		!w->parts->escaped && parent->is_uuid && wall >= 0 && wall < WALL_MAX;
+	if (!w->parts->has_values)
+		return;
+	values->wall_ns = wall;
+	values->trace_id = r->trace_id;
+	memcpy(values->parent_id.bytes, parent->bytes, sizeof(osp_uuid));
+}
+
 static osp_status
 put_notification(writing *w, const osp_origin *origin)
 {
 	const osp_record *r = w->record;
+	int64_t wall = wall_ns(r, origin);
 	osp_buf *buf = w->buf;
 	char timestamp[OSP_TIMESTAMP_LEN + 1];
 	osp__part *info = &w->parts->part[OSP__PART_INFO];
@@ -354,7 +411,7 @@ put_notification(writing *w, const osp_origin *origin)
 	put_name(w);
 	put_ids(w);
 	osp__buf_lit(buf, ", \"timestamp\": ");
-	osp_timestamp_text(wall_ns(r, origin), timestamp);
+	osp_timestamp_text(wall, timestamp);
 	put_plain_part(w, OSP__PART_TIMESTAMP, timestamp, OSP_TIMESTAMP_LEN);
 
 	osp__buf_lit(buf, ", \"info\": ");
@@ -375,6 +432,7 @@ put_notification(writing *w, const osp_origin *origin)
 			  (r->flags & OSP_RECORD_HAS_SERVICE) != 0 ? r->service
 													   : origin->service);
 	osp__buf_lit(buf, "}");
+	note_values(w, wall);
 	if (osp_buf_status(buf) == OSP_OK &&
 		buf->len - w->start > OSP_NOTIFICATION_MAX)
 		return OSP_EFULL;
@@ -383,7 +441,8 @@ put_notification(writing *w, const osp_origin *origin)
 
 osp_status
 osp__notification_write(osp_buf *buf, const osp_record *record,
-						const osp_origin *origin, osp__parts *parts)
+						const osp_origin *origin, osp__info_cache *cache,
+						osp__parts *parts)
 {
 	writing w;
 	osp_status status = osp_buf_status(buf);
@@ -395,6 +454,7 @@ osp__notification_write(osp_buf *buf, const osp_record *record,
 	w.start = buf->len;
 	w.record = record;
 	w.parts = parts;
+	w.cache = cache;
 	w.comma = false;
 	status = put_notification(&w, origin);
 	if (status == OSP_OK)
@@ -410,5 +470,5 @@ osp_notification_write(osp_buf *buf, const osp_record *record,
 {
 	osp__parts parts;
 
-	return osp__notification_write(buf, record, origin, &parts);
+	return osp__notification_write(buf, record, origin, NULL, &parts);
 }

@@ -8,6 +8,7 @@
 #define OSPROFILER_NOTIFICATION_PARTS_H
 
 #include "notify/batch.h"
+#include "notify/info_cache.h"
 #include "json/json_read.h"
 
 typedef enum osp__part_name
@@ -40,12 +41,15 @@ typedef struct osp__parts
 	osp__part part[OSP__PART_COUNT];
 	bool error;   /* like osp_notification.error */
 	bool escaped; /* while writing: the text of a part holds escapes */
+	bool has_values;
+	osp_values values; /* of osp_notification */
 } osp__parts;
 
 /* Like osp_notification_write(), and also fills parts; if parts->escaped is set, they
- * must be found by parsing instead. */
+ * must be found by parsing instead. cache: NULL for none. */
 osp_status osp__notification_write(osp_buf *buf, const osp_record *record,
 								   const osp_origin *origin,
+								   osp__info_cache *cache,
 								   osp__parts *parts) OSP_MUST_CHECK;
 
 /*
@@ -56,8 +60,8 @@ osp_status osp__notification_parse(osp__json_reader *reader, osp_str json,
 								   osp_buf *texts, osp__parts *parts,
 								   osp_error *err) OSP_MUST_CHECK;
 
-/* Makes the notification that these parts describe; its JSON lies at json, its decoded
- * texts at texts. */
+/* Makes the notification that these parts describe, from which it borrows its values;
+ * its JSON lies at json, its decoded texts at texts. */
 void osp__notification_resolve(const osp__parts *parts, osp_str json,
 							   const char *texts, osp_notification *out);
 

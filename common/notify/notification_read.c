@@ -251,6 +251,7 @@ osp__notification_resolve(const osp__parts *parts, osp_str json,
 	out->project = resolve(parts, OSP__PART_PROJECT, json.ptr, texts);
 	out->service = resolve(parts, OSP__PART_SERVICE, json.ptr, texts);
 	out->error = parts->error;
+	out->values = parts->has_values ? &parts->values : NULL;
 }
 
 osp_status
@@ -270,5 +271,6 @@ osp_notification_read(osp_str json, osp_buf *scratch, osp_notification *out,
 	if (status != OSP_OK)
 		memset(&parts, 0, sizeof(parts));
 	osp__notification_resolve(&parts, json, scratch->ptr, out);
+	out->values = NULL;
 	return status;
 }

@@ -177,8 +177,10 @@ find_id(store_encoder *encoder, const osp_uuid *id)
 	return NULL;
 }
 
+/* known: the value of text; NULL: it has to be read. */
 static void
-put_id(store_encoder *encoder, osp_str text, osp_str base_id)
+put_id(store_encoder *encoder, osp_str text, osp_str base_id,
+	   const osp_uuid *known)
 {
 	uint32_t *slot;
 	osp_uuid id;
@@ -188,7 +190,9 @@ put_id(store_encoder *encoder, osp_str text, osp_str base_id)
 		store_put_varint(&encoder->rest, 1);
 		return;
 	}
-	if (!osp_uuid_parse(text, &id))
+	if (known != NULL)
+		id = *known;
+	else if (!osp_uuid_parse(text, &id))
 	{
 		store_put_varint(&encoder->rest, 2);
 		put_word(encoder, text);
@@ -262,12 +266,13 @@ void
 store_encoder_add(store_encoder *encoder, uint64_t trace,
 				  const osp_notification *item, int64_t wall_ns)
 {
+	const osp_values *values = item->values;
 	int64_t us = wall_ns / 1000;
 
 	if (encoder->count == 0)
 		begin_block(encoder);
 	encoder->count++;
-	if (!is_spelled_our_way(item, wall_ns))
+	if (values == NULL && !is_spelled_our_way(item, wall_ns))
 	{
 		store_put_varint(&encoder->rest, trace << 1 | 1);
 		put_text(&encoder->rest, item->json);
@@ -275,8 +280,14 @@ store_encoder_add(store_encoder *encoder, uint64_t trace,
 	}
 	store_put_varint(&encoder->rest, trace << 1);
 	put_word(encoder, item->name);
-	put_id(encoder, item->trace_id, item->base_id);
-	put_id(encoder, item->parent_id, item->base_id);
+	put_id(encoder,
+		   item->trace_id,
+		   item->base_id,
+		   values != NULL ? &values->trace_id : NULL);
+	put_id(encoder,
+		   item->parent_id,
+		   item->base_id,
+		   values != NULL ? &values->parent_id : NULL);
 	store_put_varint(&encoder->rest, store_zigzag(us - encoder->last_us));
 	encoder->last_us = us;
 	put_word(encoder, item->project);

@@ -617,12 +617,22 @@ flush_block(osp_driver_conn *conn, osp_error *err)
 	return OSP_OK;
 }
 
+static int64_t
+time_of(const osp_notification *item)
+{
+	int64_t ns;
+
+	if (item->values != NULL)
+		return item->values->wall_ns;
+	return osp_timestamp_parse(item->timestamp, &ns) ? ns : 0;
+}
+
 static osp_status
 add_item(osp_driver_conn *conn, const osp_notification *item, summary **sum,
 		 osp_error *err)
 {
-	int64_t ns = 0;
 	osp_status status;
+	int64_t ns;
 	bool known;
 
 	status = is_known(conn, item, &known, err);
@@ -631,8 +641,7 @@ add_item(osp_driver_conn *conn, const osp_notification *item, summary **sum,
 	status = find_summary(conn, item->base_id, sum, err);
 	if (status != OSP_OK || *sum == NULL)
 		return status;
-	if (!osp_timestamp_parse(item->timestamp, &ns))
-		ns = 0;
+	ns = time_of(item);
 	sum_up(conn->batch, *sum, item, ns / 1000);
 	store_encoder_add(
 		conn->encoder, (uint64_t) (*sum - conn->batch->summaries), item, ns);

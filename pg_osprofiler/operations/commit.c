@@ -132,11 +132,8 @@ open_beside_statement(const char *command)
 	if (IsTransactionBlock())
 		osp_id_copy(&context.parent_id, &context.base_id);
 	pgosp_parent_of_context(&context, &parent);
-	pgosp_point_open(&commit.point,
-					 &parent,
-					 pgosp_put_commit_start,
-					 command,
-					 START_SIZE);
+	pgosp_point_open(
+		&commit.point, &parent, pgosp_put_commit_start, command, START_SIZE);
 }
 
 static void

@@ -24,7 +24,8 @@ enum
 static pgospTemplate start;
 static const char *start_command; /* for which it was made */
 static pgospStop stop;
-static const char *stop_level; /* the synchronous_commit for which it was made */
+static const char
+	*stop_level; /* the synchronous_commit for which it was made */
 
 /* ---- starts ---- */
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <zstd.h>
 
+#include "notify/batch.h"
 #include "ship/spool.h"
 #include "sqlite_store/store_block.h"
 
@@ -284,11 +285,97 @@ test_bombs(void **state)
 	store_decoder_free(decoder);
 }
 
+/* Adds a start of an operation under these ids, which happened at this time. */
+static void
+add_record(osp_batch *batch, const char *base, const osp_uuid *trace_id,
+		   const char *parent, int64_t mono_ns)
+{
+	const osp_origin origin = {OSP_STR("vm"),
+							   OSP_STR(""),
+							   OSP_STR("shop"),
+							   INT64_C(1795363018022333000)};
+	uint64_t space[256];
+	osp_record record;
+	osp_point_ids ids;
+	osp_id base_id;
+	osp_id parent_id;
+	osp_writer w;
+
+	assert_true(osp_id_set(&base_id, osp_str_of(base)));
+	assert_true(osp_id_set(&parent_id, osp_str_of(parent)));
+	ids.base_id = &base_id;
+	ids.parent_id = &parent_id;
+	ids.trace_id = *trace_id;
+	osp_record_begin(&w,
+					 space,
+					 sizeof(space),
+					 OSP_RECORD_START,
+					 &ids,
+					 OSP_STR("pg"),
+					 OSP_STR(""),
+					 OSP_STR(""),
+					 mono_ns,
+					 0);
+	osp_put_str(&w, OSP_STR("statement"), OSP_STR("SELECT 1"));
+	assert_true(osp_record_read(space, osp_record_end(&w), &record) > 0);
+	assert_int_equal(osp_batch_add_record(batch, &record, &origin, NULL),
+					 OSP_OK);
+}
+
+/* A block is the same whether the values of its notifications are known, or have to be
+ * read from their texts. */
+static void
+test_values(void **state)
+{
+	static const char *const bases[] = {"11111111-2222-4333-8444-555555555555",
+										"a base of another program"};
+	store_encoder *encoder = store_encoder_new(alc);
+	osp_batch *batch = osp_batch_new(alc, 1 << 20);
+	osp_uuid id = {{0}};
+	osp_str block;
+	osp_buf first;
+	points p;
+	unsigned i;
+
+	(void) state;
+	for (i = 0; i < 200; i++)
+	{
+		char parent[OSP_UUID_TEXT_LEN + 1];
+
+		osp_uuid_text(&id, parent);
+		id.bytes[i % 16] = (unsigned char) i;
+		add_record(batch,
+				   bases[i % 2],
+				   &id,
+				   i % 5 == 0 ? bases[0] : parent,
+				   (int64_t) i * 1999);
+	}
+	points_init(&p);
+	p.count = osp_batch_count(batch);
+	p.items = osp_calloc(alc, p.count, sizeof(*p.items));
+	memcpy(p.items, osp_batch_items(batch), p.count * sizeof(*p.items));
+	osp_buf_init(&first, alc, STORE_BLOCK_MAX);
+	for (i = 0; i < p.count; i++)
+		assert_non_null(p.items[i].values);
+	block = encode(encoder, &p);
+	osp_buf_add_str(&first, block);
+	for (i = 0; i < p.count; i++)
+		p.items[i].values = NULL;
+	block = encode(encoder, &p);
+	assert_int_equal(block.len, first.len);
+	assert_memory_equal(block.ptr, first.ptr, first.len);
+	osp_buf_term(&first);
+	osp_free(alc, p.items);
+	osp_batch_free(batch);
+	store_encoder_free(encoder);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_cut_and_damaged),
 		cmocka_unit_test(test_bombs),

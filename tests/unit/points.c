@@ -13,14 +13,17 @@
 const osp_origin point_origin = {{"vm", 2}, {"pro", 3}, {"", 0}, 0};
 
 void
-point_begin(point_record *point, osp_record_kind kind, const char *name)
+point_begin_with_ids(point_record *point, osp_record_kind kind,
+					 const char *name, const char *base, const char *parent)
 {
-	osp_id base;
+	osp_id base_id;
+	osp_id parent_id;
 	osp_point_ids ids;
 
-	assert_true(osp_id_set(&base, OSP_STR(POINT_BASE)));
-	ids.base_id = &base;
-	ids.parent_id = &base;
+	assert_true(osp_id_set(&base_id, osp_str_of(base)));
+	assert_true(osp_id_set(&parent_id, osp_str_of(parent)));
+	ids.base_id = &base_id;
+	ids.parent_id = &parent_id;
 	assert_true(osp_uuid_parse(OSP_STR(POINT_TRACE), &ids.trace_id));
 	osp_record_begin(&point->writer,
 					 point->space,
@@ -32,6 +35,12 @@ point_begin(point_record *point, osp_record_kind kind, const char *name)
 					 OSP_STR(""),
 					 MONO_NS,
 					 kind == OSP_RECORD_STOP ? ELAPSED_NS : 0);
+}
+
+void
+point_begin(point_record *point, osp_record_kind kind, const char *name)
+{
+	point_begin_with_ids(point, kind, name, POINT_BASE, POINT_BASE);
 }
 
 void

@@ -22,6 +22,11 @@ typedef struct point_record
 /* Begins a record of name; its ids are POINT_BASE, POINT_TRACE, POINT_BASE. */
 void point_begin(point_record *point, osp_record_kind kind, const char *name);
 
+/* The same, under other ids. */
+void point_begin_with_ids(point_record *point, osp_record_kind kind,
+						  const char *name, const char *base,
+						  const char *parent);
+
 /* Ends it; point->record is what a shipper reads. */
 void point_end(point_record *point);
 

@@ -10,6 +10,8 @@
 
 #define MANY 1000
 
+static char long_text[1500];
+
 static void
 assert_part(osp_str part, const char *expected)
 {
@@ -48,6 +50,22 @@ assert_as_read(const osp_notification *item)
 	assert_true(osp_str_eq(item->service, n.service));
 	assert_int_equal(item->error, n.error);
 	osp_buf_term(&scratch);
+}
+
+/* The values are those that a reader finds in the texts. */
+static void
+assert_values(const osp_notification *item)
+{
+	char timestamp[OSP_TIMESTAMP_LEN + 1];
+	osp_uuid id;
+
+	assert_non_null(item->values);
+	assert_true(osp_uuid_parse(item->trace_id, &id));
+	assert_memory_equal(&id, &item->values->trace_id, sizeof(id));
+	assert_true(osp_uuid_parse(item->parent_id, &id));
+	assert_memory_equal(&id, &item->values->parent_id, sizeof(id));
+	osp_timestamp_text(item->values->wall_ns, timestamp);
+	assert_part(item->timestamp, timestamp);
 }
 
 static void
@@ -105,6 +123,104 @@ test_records(void **state)
 	}
 	osp_batch_free(batch);
 	osp_batch_free(NULL);
+}
+
+/* The attributes of a start, of different sizes and kinds by their number. */
+static void
+put_start(osp_writer *w, int number)
+{
+	static const char text[] =
+		"SELECT 'caf\xc3\xa9', \"n\" FROM t WHERE id = $1 ";
+
+	osp_put_object(w, OSP_STR("db"));
+	if (number % 2 == 0)
+		osp_put_str(w, OSP_STR("statement"), osp_str_n(text, 20 + number % 24));
+	osp_put_i64(w, OSP_STR("number"), number);
+	osp_put_f64(w, OSP_STR("cost"), number / 3.0);
+	osp_put_end(w);
+	if (number % 5 == 0)
+		osp_put_str(w, OSP_STR("host"), OSP_STR("is written by us"));
+	if (number % 7 == 0)
+		osp_put_members(w, OSP_STR("{\"more\": [1, \"x\"], \"host\": 1}"));
+	if (number % 11 == 0)
+		osp_put_str(
+			w, OSP_STR("long"), osp_str_n(long_text, sizeof(long_text)));
+}
+
+/* Attributes that come again have the same JSON each time, as have those between them,
+ * more than are kept. */
+static void
+test_again(void **state)
+{
+	osp_batch *batch = osp_batch_new(&osp_allocator_default, 1 << 24);
+	osp_buf alone;
+	int round;
+	int i;
+
+	(void) state;
+	memset(long_text, 'x', sizeof(long_text));
+	osp_buf_init(&alone, &osp_allocator_default, 1 << 20);
+	for (round = 0; round < 4; round++)
+		for (i = 0; i < MANY; i++)
+		{
+			int number = i % 3 == 0 ? i % 50 : i;
+			const osp_notification *item;
+			point_record point;
+
+			point_begin(
+				&point, i % 13 == 0 ? OSP_RECORD_STOP : OSP_RECORD_START, "pg");
+			put_start(&point.writer, number);
+			point_end(&point);
+			assert_int_equal(
+				osp_batch_add_record(batch, &point.record, &point_origin, NULL),
+				OSP_OK);
+			osp_buf_reset(&alone);
+			assert_int_equal(
+				osp_notification_write(&alone, &point.record, &point_origin),
+				OSP_OK);
+			item = &osp_batch_items(batch)[osp_batch_count(batch) - 1];
+			assert_int_equal(item->json.len, alone.len);
+			assert_memory_equal(item->json.ptr, alone.ptr, alone.len);
+			assert_values(item);
+			if (i % 100 == 99)
+				osp_batch_reset(batch);
+		}
+	osp_buf_term(&alone);
+	osp_batch_free(batch);
+}
+
+static void
+add_with_ids(osp_batch *batch, const char *name, const char *base,
+			 const char *parent, int64_t wall_offset_ns)
+{
+	osp_origin origin = point_origin;
+	point_record point;
+
+	origin.wall_offset_ns = wall_offset_ns;
+	point_begin_with_ids(&point, OSP_RECORD_START, name, base, parent);
+	point_end(&point);
+	assert_int_equal(osp_batch_add_record(batch, &point.record, &origin, NULL),
+					 OSP_OK);
+}
+
+/* No values: the parent is no UUID, a text has escapes, the time is none. */
+static void
+test_without_values(void **state)
+{
+	static const char uuid[] = "11111111-1111-4111-8111-111111111111";
+	osp_batch *batch = osp_batch_new(&osp_allocator_default, 1 << 20);
+	size_t i;
+
+	(void) state;
+	add_with_ids(batch, "pg", "a base", uuid, point_origin.wall_offset_ns);
+	add_with_ids(batch, "pg", uuid, "a parent", point_origin.wall_offset_ns);
+	add_with_ids(batch, "p\"g", uuid, uuid, point_origin.wall_offset_ns);
+	add_with_ids(batch, "pg", uuid, uuid, INT64_MIN / 2);
+	add_with_ids(batch, "pg", uuid, uuid, INT64_MAX - 1);
+	assert_values(&osp_batch_items(batch)[0]);
+	for (i = 1; i < osp_batch_count(batch); i++)
+		assert_null(osp_batch_items(batch)[i].values);
+	osp_batch_free(batch);
 }
 
 #define FOREIGN_HEAD                                                  \
@@ -261,6 +377,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_without_values),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_items_after_failure),

@@ -37,6 +37,15 @@ OSP_API void osp_timestamp_text(int64_t wall_ns,
  */
 OSP_API bool osp_timestamp_parse(osp_str text, int64_t *wall_ns) OSP_MUST_CHECK;
 
+/* The values that some texts of a notification are made of, so that a driver need not
+ * read the texts. */
+typedef struct osp_values
+{
+	int64_t wall_ns; /* the timestamp; its text ends with the microseconds */
+	osp_uuid trace_id;
+	osp_uuid parent_id;
+} osp_values;
+
 /*
  * One notification, with the parts that drivers store separately. All texts are
  * borrowed; they are UTF-8, after the decoding of JSON.
@@ -54,6 +63,13 @@ typedef struct osp_notification
 	osp_str project; /* empty: null */
 	osp_str service; /* empty: null */
 	bool error;      /* the stop of an operation that failed */
+
+	/*
+	 * Set if the notification was made of a record: then json is made of the parts as
+	 * they are, in the order and form shown above, and these are the values of
+	 * timestamp, trace_id and parent_id. NULL: unknown. Borrowed like the texts.
+	 */
+	const osp_values *values;
 
 	/*
 	 * The origin of the notification: the id of a ring, which no other ring
