@@ -216,6 +216,19 @@ pgosp_result_relation(const EState *estate, int i)
 #endif
 }
 
+/* May a statement change tables that are not among these: partitions that rows are
+ * routed to, ancestors of partitions? */
+static inline bool
+pgosp_has_other_result_relations(const EState *estate)
+{
+#if PG_VERSION_NUM < 140000
+	if (estate->es_num_root_result_relations > 0)
+		return true;
+#endif
+	return estate->es_tuple_routing_result_relations != NIL ||
+		   estate->es_trig_target_relations != NIL;
+}
+
 /* The time that this backend has spent on writing and syncing the WAL; 0 in versions
  * that do not count it. */
 typedef struct pgospWalTimes

@@ -117,6 +117,49 @@ JOIN test.points('trigger') stop ON stop.point->>'trace_id' = start.point->>'tra
 	AND stop.point #> '{info,db,calls}' IS NOT NULL
 WHERE start.kind = 'start';
 
+-- Triggers that run when their statement has ended its work hang under it: of partitions
+-- and the tables above them, of tables that WITH changes.
+SET search_path = "test trigger";
+CREATE TABLE moves (id int, side text) PARTITION BY LIST (side);
+CREATE TABLE moves_left PARTITION OF moves FOR VALUES IN ('left');
+CREATE TABLE moves_right PARTITION OF moves FOR VALUES IN ('right');
+CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO log VALUES (TG_NAME);
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER g_all AFTER INSERT OR UPDATE OR DELETE ON moves
+	FOR EACH STATEMENT EXECUTE FUNCTION note_move();
+CREATE TRIGGER h_left AFTER DELETE ON moves_left
+	FOR EACH ROW EXECUTE FUNCTION note_move();
+CREATE TRIGGER i_right AFTER INSERT ON moves_right
+	FOR EACH ROW EXECUTE FUNCTION note_move();
+CREATE TABLE plain (id int);
+SET osprofiler.points = statement, nested, trigger;
+SET osprofiler.trace_info = :'trace_info';
+SET osprofiler.trace_hmac = :'trace_hmac';
+INSERT INTO moves VALUES (1, 'left');
+UPDATE moves SET side = 'right';
+WITH added AS (INSERT INTO moves_right VALUES (2, 'right') RETURNING id)
+	INSERT INTO plain SELECT id FROM added;
+WITH gone AS (DELETE FROM moves RETURNING id) SELECT count(*) FROM gone;
+INSERT INTO plain VALUES (3);
+RESET osprofiler.trace_info;
+RESET osprofiler.trace_hmac;
+CALL test.wait_for_delivery();
+SELECT start.point #>> '{info,db,trigger,name}' AS trigger,
+	left(parent.point #>> '{info,db,statement}', 30) AS statement,
+	start.point->>'timestamp' < stop.point->>'timestamp' AS within
+FROM test.points('trigger') start
+JOIN test.points('trigger') parent ON parent.point->>'trace_id' = start.point->>'parent_id'
+	AND parent.kind = 'start'
+JOIN test.points('trigger') stop ON stop.point->>'trace_id' = start.point->>'parent_id'
+	AND stop.kind = 'stop'
+WHERE start.kind = 'start'
+	AND start.point #>> '{info,db,trigger,name}' IN ('g_all', 'h_left', 'i_right')
+ORDER BY start.at;
+
 DROP EVENT TRIGGER test_event;
 SET client_min_messages = warning;
 DROP SCHEMA "test trigger" CASCADE;

@@ -521,15 +521,13 @@ pgosp_ExecutorRun(PGOSP_RUN_ARGS)
 		run_maybe_traced(PGOSP_RUN_PASS);
 }
 
-/* Can the statement have queued a trigger? Tables that get rows of other partitions are
- * not looked at. */
+/* Can the statement have queued a trigger? */
 static inline bool
 may_have_triggers(const EState *estate)
 {
 	int i;
 
-	if (estate->es_tuple_routing_result_relations != NIL ||
-		estate->es_trig_target_relations != NIL)
+	if (pgosp_has_other_result_relations(estate))
 		return true;
 	for (i = 0; i < pgosp_result_relation_count(estate); i++)
 		if (pgosp_result_relation(estate, i)->ri_TrigDesc != NULL)
