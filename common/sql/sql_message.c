@@ -299,10 +299,9 @@ osp_str
 osp_sql_message(osp_str message, osp_sql_origin origin,
 				const osp_sql_message_rules *rules, char *space, size_t size)
 {
-	bool looked_up;
 	bool hidden;
 
-	if (rules->masked && origin == OSP_SQL_FROM_PROGRAM)
+	if ((rules->masked || rules->hide_text) && origin == OSP_SQL_FROM_PROGRAM)
 		return MASKED;
 	if (!rules->masked && !hides(origin, rules) &&
 		!osp_sql_has_secret_uri(message) && !has_context(message))
@@ -310,12 +309,10 @@ osp_sql_message(osp_str message, osp_sql_origin origin,
 	if (rules->dialect == OSP_SQL_SQLITE)
 		return without_values_of_sqlite(message, space, size);
 	hidden = rules->masked || rules->values || rules->hide_text;
-	looked_up =
-		origin == OSP_SQL_FROM_ELSEWHERE || origin == OSP_SQL_FROM_LOOKUP;
 	if (hidden && origin == OSP_SQL_FROM_LOOKUP)
 		message = without_unquoted(message);
 	message = without_quoted(message, space, size);
-	if (hidden && (looked_up || origin == OSP_SQL_FROM_DATA))
+	if (hidden && origin != OSP_SQL_FROM_TEXT && origin != OSP_SQL_FROM_SCHEMA)
 		return without_numbers(message, space, size);
 	return message;
 }

@@ -73,6 +73,13 @@ name_of(const pgospWaitFacts *facts, char *space)
 	return space;
 }
 
+/* The key of an advisory lock is a constant of the statement that takes it. */
+static bool
+hides_keys(void)
+{
+	return pgosp_statement_text != OSP_STATEMENT_FULL;
+}
+
 static void
 put_object(osp_writer *w, const LOCKTAG *tag)
 {
@@ -93,6 +100,10 @@ put_object(osp_writer *w, const LOCKTAG *tag)
 			break;
 		case LOCKTAG_VIRTUALTRANSACTION:
 			break;
+		case LOCKTAG_ADVISORY:
+			if (hides_keys())
+				break;
+			/* FALLTHROUGH */
 		default:
 			osp_put_i64(w, OSP_STR("class"), tag->locktag_field2);
 			osp_put_i64(w, OSP_STR("object"), tag->locktag_field3);
@@ -203,7 +214,12 @@ describe_object(StringInfo words, const pgospWaitFacts *facts)
 	char space[NAMEDATALEN];
 	const char *name = name_of(facts, space);
 
-	if (tag->locktag_type == LOCKTAG_ADVISORY && tag->locktag_field4 == 2)
+	if (tag->locktag_type == LOCKTAG_ADVISORY && hides_keys())
+		appendStringInfoString(words,
+							   tag->locktag_field4 == 2
+								   ? "the advisory lock (?, ?)"
+								   : "the advisory lock ?");
+	else if (tag->locktag_type == LOCKTAG_ADVISORY && tag->locktag_field4 == 2)
 		appendStringInfo(words,
 						 "the advisory lock (%d, %d)",
 						 (int) tag->locktag_field2,

@@ -903,10 +903,13 @@ test_messages(void **state)
 		 SCHEMA,
 		 NULL},
 		{"no user \"LEAK\" of 12", PROGRAM, "no user \"?\""},
+		{"card 4111111111111111 was declined", PROGRAM, "card ? was declined"},
+		{"card 4111-1111, 12.5 of item7", PROGRAM, "card ?-?, ? of item7"},
 	};
 	static const message_case without_values[] = {
 		{"info is 70009 bytes long", DATA, NULL},
 		{"table \"t1\" does not exist", ELSEWHERE, NULL},
+		{"only 3 of \"LEAK\" are left", PROGRAM, "only 3 of \"?\" are left"},
 		{"invalid input syntax for type integer: \"LEAK\"",
 		 DATA,
 		 "invalid input syntax for type integer: \"?\""},
@@ -939,6 +942,7 @@ test_messages_masked(void **state)
 		{"date out of range: 4711", DATA, "date out of range: ?"},
 	};
 	static const message_case hidden_texts[] = {
+		{"the name is LEAK, card 4111", PROGRAM, "***"},
 		{"date out of range: 4711", DATA, "date out of range: ?"},
 		{"syntax error at or near \"'LEAK'\"",
 		 TEXT,

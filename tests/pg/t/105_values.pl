@@ -47,6 +47,10 @@ CREATE FUNCTION raises(p text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	RAISE unique_violation USING MESSAGE = format('no "%s"', p);
 END $$;
+CREATE FUNCTION declines(p text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION 'card % of % was declined', p, 'Bob';
+END $$;
 CREATE FUNCTION static_fails(p text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO vanished VALUES (p);
@@ -139,6 +143,18 @@ foreach my $case (
 	# Ids, times and process numbers may be such a number by chance.
 	(my $told = $records) =~ s/"(?:\w+_id|timestamp)": "[^"]*"|"(?:elapsed_ns|pid|tree)": \d+//g;
 	unlike($told, qr/4711/, "$sql: no number is recorded") if $sql !~ /4711/;
+}
+
+# A message that a function raises: numbers may be values, and with texts that have no
+# constants all of it may.
+like(recorded('P0001', [ 'SELECT declines($1)', '4111111111111111' ]),
+	qr/"message": "card \? of Bob was declined"/, 'RAISE with a parameter');
+like(recorded('P0001', q{SELECT declines('4111')}),
+	qr/"message": "card 4111 of Bob was declined"/, 'RAISE without parameters');
+foreach my $text ('normalized', 'none')
+{
+	like(recorded('P0001', "SET osprofiler.statement_text = $text", q{SELECT declines('LEAK 4111')}),
+		qr/"message": "\*\*\*"/, "RAISE, $text");
 }
 
 # Names of the schema and of the statement stay.

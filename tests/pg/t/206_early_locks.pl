@@ -246,6 +246,25 @@ SKIP: {
 	@waits = started('pg.wait');
 	is(join(' ', map { $_->{info}{db}{held_by}{pid} } @waits), join(' ', $first->pid, $second->pid),
 		'two waits for one lock: each with its holder');
+	like($waits[0]{info}{db}{lock}{name}, qr/ on the advisory lock 7, held by /, 'the key of an advisory lock');
+
+	# The key is a constant: it is recorded as the statement's constants are.
+	foreach my $keys ('4711', '47, 11')
+	{
+		connect_traced();
+		$wire->simple("SET osprofiler.statement_text = normalized");
+		$first->simple("SELECT pg_advisory_lock($keys)");
+		$wire->query("SELECT pg_advisory_lock($keys)")->send;
+		wait_until_waiting(1);
+		sleep 0.1;
+		$first->simple("SELECT pg_advisory_unlock($keys)");
+		$wire->read_until_ready;
+		wait_for_delivery($node);
+		my ($wait) = started('pg.wait');
+		like($wait->{info}{db}{lock}{name}, $keys =~ /,/ ? qr/ on the advisory lock \(\?, \?\), / : qr/ on the advisory lock \?, /,
+			"advisory lock $keys, normalized");
+		is(scalar(grep { /^(class|object)$/ } keys %{ $wait->{info}{db}{lock} }), 0, '... nor is it in its members');
+	}
 
 	# While a client's statement is planned: a partition.
 	$node->safe_psql('postgres',
