@@ -138,6 +138,9 @@ extern osp_str pgosp_keys_text(const PlanState *node, int count,
 /* Is it a Gather or a Gather Merge? */
 extern bool pgosp_is_gather(const PlanState *node);
 
+/* How many workers a Gather has started. */
+extern int pgosp_gather_workers(const PlanState *node);
+
 /*
  * Runs a Gather for the first time; the points of the workers that it starts
  * are under parent.

@@ -112,7 +112,7 @@ const workersOf = (node) => countText(factOf(node, 'workers_launched') || 0);
 
 // Workers that were planned and were not there.
 const lacksWorkers = (node) =>
-  factOf(node, 'workers_planned') > (factOf(node, 'workers_launched') || 0);
+  factOf(node, 'workers_planned') > factOf(node, 'workers_launched');
 
 // "shared hit=12 read=3", as EXPLAIN has it; an empty text without any.
 function buffersText(node) {

@@ -98,7 +98,8 @@ remark_node(yyjson_val *node, osp__description *what)
 		add(what, "%.0f batches", number(node, "hash_batches"));
 	if (number(node, "heap_fetches") >= REMOVED_MIN)
 		add(what, "%.0f heap fetches", number(node, "heap_fetches"));
-	if (what->workers > number(node, "workers_launched"))
+	if (yyjson_obj_get(node, "workers_launched") != NULL &&
+		what->workers > number(node, "workers_launched"))
 		add(what,
 			"%.0f of %.0f workers",
 			number(node, "workers_launched"),

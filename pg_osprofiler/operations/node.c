@@ -409,12 +409,8 @@ tell_below(const pgospTelling *telling, const pgospNodePoint *told,
 
 	below.parent = parent;
 	below.latest_ns = 0;
-	if (IsA(told->node, GatherState))
-		below.processes =
-			1 + ((const GatherState *) told->node)->nworkers_launched;
-	else if (IsA(told->node, GatherMergeState))
-		below.processes =
-			1 + ((const GatherMergeState *) told->node)->nworkers_launched;
+	if (pgosp_is_gather(told->node))
+		below.processes = 1 + pgosp_gather_workers(told->node);
 	pgosp_node_children(told->node, tell, &below);
 	return below.latest_ns;
 }

@@ -340,19 +340,17 @@ put_details(osp_writer *w, const PlanState *node)
 		case T_AggState:
 			put_hash_groups(w, (const AggState *) node);
 			break;
-		case T_GatherState:
-			osp_put_i64(w,
-						OSP_STR("workers_launched"),
-						((const GatherState *) node)->nworkers_launched);
-			break;
-		case T_GatherMergeState:
-			osp_put_i64(w,
-						OSP_STR("workers_launched"),
-						((const GatherMergeState *) node)->nworkers_launched);
-			break;
 		default:
 			break;
 	}
+}
+
+/* Puts how many workers were started, which is known as soon as they are. */
+static void
+put_workers(osp_writer *w, const PlanState *node)
+{
+	if (pgosp_is_gather(node))
+		osp_put_i64(w, OSP_STR("workers_launched"), pgosp_gather_workers(node));
 }
 
 static void
@@ -374,6 +372,7 @@ put_counts(osp_writer *w, const pgospNodePoint *told)
 		osp_put_f64(w, OSP_STR("total_ms"), counts->total * 1000);
 	}
 	put_removed(w, told->node, counts);
+	put_workers(w, told->node);
 	if (!told->stopped)
 	{
 		put_count(w,

@@ -40,6 +40,14 @@ pgosp_is_gather(const PlanState *node)
 	return IsA(node, GatherState) || IsA(node, GatherMergeState);
 }
 
+int
+pgosp_gather_workers(const PlanState *node)
+{
+	return IsA(node, GatherState)
+			   ? ((const GatherState *) node)->nworkers_launched
+			   : ((const GatherMergeState *) node)->nworkers_launched;
+}
+
 static const ParallelExecutorInfo *
 executor_info(const PlanState *node)
 {

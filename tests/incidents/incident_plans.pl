@@ -115,6 +115,14 @@ found($node,
 		SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET enable_indexonlyscan = off;
 		SELECT count(*) FROM account WHERE note > 'n';}),
 	'missing workers', 'workers', 0.3);
+my $timed_out = why($node,
+	psql_traced($node,
+		q{SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+		SET min_parallel_table_scan_size = 0; SET statement_timeout = '400ms';
+		SELECT count(*) FROM account a JOIN account b ON a.note < b.note;}));
+is(scalar(grep { $_->{rule} eq 'workers' } @{ $timed_out->{findings} }),
+	0, 'workers of a statement that was cancelled: none was missing')
+  or diag Incident::explain_text($timed_out);
 
 # JIT compilation of a statement that does not need it.
 $found = found($node,

@@ -269,6 +269,10 @@ test_remarks(void **state)
 			 "i",
 			 "\"plan_rows\": 3, \"workers_planned\": 2",
 			 "\"rows\": 9, \"loops\": 3, \"workers_launched\": 2");
+	add_node(report,
+			 "j",
+			 "\"plan_rows\": 9, \"workers_planned\": 2",
+			 "\"rows\": 9, \"loops\": 1");
 	drawn_add(report, "pg-start", "g", DRAWN_BASE, 1000, "");
 	drawn_add(
 		report,
@@ -281,7 +285,7 @@ test_remarks(void **state)
 	draw_report(report, &options, &text);
 	assert_string_equal(
 		text.ptr,
-		"9 operations\n"
+		"10 operations\n"
 		"pg.node  postgres  a  4000 rows  (2 expected per loop, 100 times as "
 		"many came)\n"
 		"pg.node  b  4000 rows\n"
@@ -291,6 +295,7 @@ test_remarks(void **state)
 		"pg.node  f  9 rows  (1 of 3 workers)\n"
 		"pg.node  h  300 rows  (1 expected, 300 times as many came)\n"
 		"pg.node  i  9 rows\n"
+		"pg.node  j  9 rows\n"
 		"pg  (113 ms JIT)\n");
 	osp_buf_term(&text);
 	osp_report_free(report);

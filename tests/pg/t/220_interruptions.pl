@@ -190,6 +190,11 @@ foreach my $sql (@sleepers)
 	is(state_of($wire->simple($sql)), '57014', "statement_timeout: $sql");
 	$wire->finish;
 	whole($node, $context, 'statement_timeout');
+	if ($sql =~ /wide b/)
+	{
+		my @gathers = grep { $_->{info}{db}{node}{workers_launched} } points($node, $context);
+		is($gathers[0]{info}{db}{node}{workers_launched}, 2, 'how many workers were started');
+	}
 
 	$context = context();
 	$wire = wire($node, $context);

@@ -220,7 +220,10 @@ osp__look_workers(osp__findings *f)
 		total_ns = osp__op_fact(op, OSP__NODE_TOTAL);
 		if (!op->timed->timed_nodes)
 			total_ns = op->timed->own_ns;
-		if (launched >= planned || total_ns == 0)
+
+		/* Of a node that did not end, or never ran, nothing is known. */
+		if (launched >= planned || total_ns == 0 ||
+			osp__op_fact(op, OSP__LOOPS) == 0)
 			continue;
 
 		/* Claims the time that the missing workers would have saved. */
