@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define OSP_DRIVER_ABI 2
+#define OSP_DRIVER_ABI 3
 
 /* An open connection of a driver; each driver has its own struct for it. */
 typedef struct osp_driver_conn osp_driver_conn;
