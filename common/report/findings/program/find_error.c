@@ -127,7 +127,7 @@ osp__tell_failed(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 
 	osp_buf_add_str(&finding->cause, OSP_STR("An operation failed after "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, osp__op_ns(group->largest));
 	osp_buf_add_str(&finding->cause, OSP_STR(": "));
 	say_error(f, group->largest, &finding->cause);
 	osp_buf_add_char(&finding->cause, '.');
