@@ -100,19 +100,14 @@ now_ms(void)
 	return osp_mono_now() / 1000000;
 }
 
-/* Nobody delivers the operations in the rings: says why in the log, and in the status
- * file for osprofiler.stat. */
+/* Says in the status file why nobody delivers the operations in the rings. */
 static void
-report_no_collector(const pgospAgentSettings *s, const char *why)
+note_trouble(const char *run_directory, const char *why)
 {
 	osp_runstat *stat;
 	int dir_fd;
 
-	pgosp_log(errmsg("osprofiler: no collector, operations wait in the rings: "
-					 "%s",
-					 why),
-			  errhint("After correcting it, reload the configuration."));
-	if (osp_rundir_open(s->run_directory, true, &dir_fd, NULL) != OSP_OK)
+	if (osp_rundir_open(run_directory, true, &dir_fd, NULL) != OSP_OK)
 		return;
 	if (osp_runstat_map(dir_fd, &stat, NULL) == OSP_OK)
 	{
@@ -123,7 +118,26 @@ report_no_collector(const pgospAgentSettings *s, const char *why)
 	(void) close(dir_fd);
 }
 
-/* False, after a line in the log, if the settings are not usable. */
+/* Says in the log and in the status file why there is no collector, if there is none. To
+ * be called when no agent is at work, which could note another error later. */
+static void
+report_no_collector(const pgospAgentSettings *s)
+{
+	char unused[OSP_CONNECTION_STRING_MAX];
+	osp_error err;
+
+	if (s->connection_string[0] != '\0' ||
+		pgosp_collector_string(unused, &err) == OSP_OK)
+		return;
+	pgosp_log(errmsg("osprofiler: no collector, operations wait in the rings: "
+					 "%s",
+					 err.msg),
+			  errhint("After correcting it, reload the configuration."));
+	note_trouble(s->run_directory, err.msg);
+}
+
+/* False, after a line in the log, if the settings are not usable. Without a collector
+ * the connection string is empty. */
 static bool
 read_settings(pgospAgentSettings *s)
 {
@@ -143,8 +157,7 @@ read_settings(pgospAgentSettings *s)
 	snprintf(
 		s->spool_limit, sizeof(s->spool_limit), "%dMB", pgosp_spool_limit_mb);
 	s->filter_error_trace = pgosp_filter_error_trace;
-	if (pgosp_collector_string(s->connection_string, &err) != OSP_OK)
-		report_no_collector(s, err.msg);
+	(void) pgosp_collector_string(s->connection_string, &err);
 	return true;
 }
 
@@ -238,6 +251,19 @@ back_off(pgospAgent *agent)
 	agent->backoff_ms = Min(agent->backoff_ms * 2, BACKOFF_LAST_MS);
 }
 
+/* Called with errno of the attempt to find the program. */
+static void
+report_missing(const pgospAgentSettings *s)
+{
+	osp_error err;
+
+	(void) osp_error_set(
+		&err, OSP_EIO, "cannot run \"%s\": %s", s->program, strerror(errno));
+	pgosp_log(errmsg("osprofiler: %s, points wait in the rings", err.msg),
+			  errhint("Install it, or name it in osprofiler.agent."));
+	note_trouble(s->run_directory, err.msg);
+}
+
 /* Is the program there? If not, the worker tries again, because it may be installed
  * later. */
 static bool
@@ -249,11 +275,7 @@ program_is_there(pgospAgent *agent)
 		return true;
 	}
 	if (!agent->told_missing)
-		pgosp_log(
-			errmsg("osprofiler: cannot run \"%s\": %m, points wait in the "
-				   "rings",
-				   agent->settings.program),
-			errhint("Install it, or name it in osprofiler.agent."));
+		report_missing(&agent->settings);
 	agent->told_missing = true;
 	agent->backoff_ms = BACKOFF_LAST_MS;
 	return false;
@@ -480,6 +502,8 @@ reload(pgospAgent *agent, int *lock)
 		return false;
 	if (memcmp(&settings, &agent->settings, sizeof(settings)) == 0)
 	{
+		report_no_collector(&settings);
+
 		/* A file that the agent did not find before may exist now. */
 		agent->next_start_ms = 0;
 		return true;
@@ -492,6 +516,7 @@ reload(pgospAgent *agent, int *lock)
 		begin_leaving(&agent->settings);
 	}
 	begin_agent(agent, &settings);
+	report_no_collector(&settings);
 	if (!moved)
 		return true;
 	(void) close(*lock);
@@ -637,6 +662,7 @@ pgosp_worker_main(Datum arg)
 	if (lock < 0)
 		proc_exit(0);
 	begin_agent(&agent, &settings);
+	report_no_collector(&settings);
 	pgosp_watch_begin(settings.run_directory);
 	supervise(&agent, lock);
 	if (ShutdownRequestPending)

@@ -49,6 +49,10 @@ sleep 1;
 is_deeply(shape(points($node, $missing)), [], 'nothing is shipped');
 is(count_in_log($node, 'cannot run "[^"]*no_such_program"'),
 	1, 'one line in the log');
+my ($status) = run_command([ $agent, 'status', '--server', $node->connstr('postgres') ]);
+like($status,
+	qr/\A\d+ bytes wait in rings, and no shipper is at work; they are delivered once the error of \S+ is corrected: cannot run "[^"]*no_such_program": No such file/,
+	'and the status says it');
 set('osprofiler.agent' => $agent);
 is_deeply(shape(wait_for_points($node, $missing, 4)),
 	\@expected, 'when it is there, they are delivered');

@@ -170,6 +170,26 @@ foreach my $case (@wrong)
 		'SELECT 1', 'once it is right, it arrives');
 }
 ok(!-e $node->data_dir . '/tmp', 'no relative path was made');
+
+# After a collector that did not work, what is wrong with the file is said, not the
+# last error of that collector, whose agent ends a moment later.
+my $second = context("$secret-key");
+write_file($collector, "file:///proc/no/such/file\n", 0600);
+$node->reload;
+$node->psql('postgres', set_context($second) . ' SELECT 1');
+ok($node->poll_query_until('postgres', "SELECT last_error LIKE '%/proc/no/such%' AND spool_points > 0 FROM osprofiler.stat"),
+	'a collector that does not work');
+write_file($collector, "nonsense\n", 0600);
+$node->reload;
+ok(wait_for_log_line($node, 'no collector.*begins with a scheme'), '... and then a file that is wrong');
+usleep(1_000_000);
+my ($told) = run_command([ $agent, 'status', '--server', $node->connstr('postgres') ]);
+like($told, qr/\A\d+ points wait in the spool.*; no shipper is at work \([^)]*\); last error of the collector, at \S+: [^\n]*begins with a scheme/,
+	'... the status has the reason of now');
+unlink $collector;
+write_file($collector, "$file\n", 0600);
+$node->reload;
+is_deeply(shape(wait_for_points($node, $second, 2))->[0], 'SELECT 1', '... once it is right, it arrives');
 $node->stop;
 
 sub wait_for_log_line
