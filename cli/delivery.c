@@ -10,7 +10,7 @@
 #include "delivery.h"
 #include "cli.h"
 #include "other_users.h"
-#include "shell_text.h"
+#include "shipper_advice.h"
 #include "waiting_points.h"
 
 #include <fcntl.h>
@@ -395,7 +395,7 @@ cli_mark_describe(const cli_mark *mark, char *out, size_t size)
 	unsigned may_wait_ms;
 	const dir_mark *dir = find_waiting(mark, &may_wait_ms);
 	osp_run_totals totals;
-	osp_buf word;
+	osp_buf advice;
 	int fd;
 
 	out[0] = '\0';
@@ -406,14 +406,15 @@ cli_mark_describe(const cli_mark *mark, char *out, size_t size)
 	(void) close(fd);
 	if (!totals.shipper_alive)
 	{
+		osp_buf_init(&advice, &osp_allocator_default, 2 * OSP_RUNDIR_PATH_MAX);
+		cli_add_shipper_advice(&advice, dir->path);
 		(void) snprintf(out,
 						size,
-						"points wait in %s, where no shipper is at work ("
-						"'osprofiler agent --once --run-directory %s' "
-						"delivers them)",
+						"points wait in %s, where no shipper is at work (%s)",
 						dir->path,
-						cli_quoted(&word, dir->path));
-		osp_buf_term(&word);
+						osp_buf_status(&advice) == OSP_OK ? advice.ptr
+														  : "out of memory");
+		osp_buf_term(&advice);
 	}
 	else if (totals.stat.spool_points > 0)
 		(void) snprintf(out,

@@ -134,7 +134,7 @@ COMMENT ON COLUMN @extschema@.stat.contexts IS
 COMMENT ON COLUMN @extschema@.stat.rings IS
 	'rings there are now; a traced session has one';
 COMMENT ON COLUMN @extschema@.stat.untraced IS
-	'sessions that were not traced, for all rings together had reached their bound';
+	'sessions that were not traced, for there was no room for a ring: osprofiler.ring_total, or the file system of the run directory';
 COMMENT ON COLUMN @extschema@.stat.written IS
 	'start and stop points that sessions have written';
 COMMENT ON COLUMN @extschema@.stat.dropped IS

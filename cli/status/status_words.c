@@ -7,6 +7,7 @@
 #include "status/status_words.h"
 #include "control_text.h"
 #include "lost_points.h"
+#include "shipper_advice.h"
 
 /* Appends "1 point" or "2 points". */
 static void
@@ -24,14 +25,27 @@ add_points(osp_buf *out, uint64_t count, const char *rest)
  * them. Returns how many lines were added.
  */
 static size_t
-add_spool(osp_buf *out, const osp_runstat *stat, const char *error_time)
+add_spool(osp_buf *out, const char *path, const osp_run_totals *totals,
+		  const char *error_time)
 {
+	const osp_runstat *stat = &totals->stat;
+
 	if (stat->spool_points == 0)
 		return 0;
 	add_points(out,
 			   stat->spool_points,
 			   stat->spool_points == 1 ? " waits in the spool"
 									   : " wait in the spool");
+	if (totals->waiting_bytes > 0)
+		osp_buf_addf(out,
+					 ", and %llu bytes of others in rings",
+					 (unsigned long long) totals->waiting_bytes);
+	if (!totals->shipper_alive)
+	{
+		osp_buf_add_str(out, OSP_STR("; no shipper is at work ("));
+		cli_add_shipper_advice(out, path);
+		osp_buf_add_char(out, ')');
+	}
 	if (error_time[0] != '\0')
 	{
 		osp_buf_addf(out, "; last error of the collector, at %s: ", error_time);
@@ -42,9 +56,8 @@ add_spool(osp_buf *out, const osp_runstat *stat, const char *error_time)
 }
 
 /*
- * Reports points in rings without a shipper. One that could not start has left an
- * error, and then its collector may be unknown here: a command that delivers them to
- * another one is not what is wanted. Returns how many lines were added.
+ * Reports points in rings without a shipper. If one could not start, the error says
+ * what has to be corrected. Returns how many lines were added.
  */
 static size_t
 add_rings(osp_buf *out, const char *path, const osp_run_totals *totals,
@@ -57,10 +70,9 @@ add_rings(osp_buf *out, const char *path, const osp_run_totals *totals,
 				 (unsigned long long) totals->waiting_bytes);
 	if (error_time[0] == '\0')
 	{
-		osp_buf_add_str(out,
-						OSP_STR(" ('osprofiler agent --once --run-directory "));
-		cli_add_visible(out, osp_str_of(path));
-		osp_buf_add_str(out, OSP_STR("' delivers them)\n"));
+		osp_buf_add_str(out, OSP_STR(" ("));
+		cli_add_shipper_advice(out, path);
+		osp_buf_add_str(out, OSP_STR(")\n"));
 		return 1;
 	}
 	osp_buf_addf(out,
@@ -87,8 +99,8 @@ add_untraced(osp_buf *out, const osp_runstat *stat)
 		return 0;
 	osp_buf_addf(
 		out,
-		"%llu session%s not traced: no ring could be made (no room, no descriptor, or "
-		"a limit of file sizes)\n",
+		"%llu session%s not traced: no ring could be made (no room in the file "
+		"system, no descriptor, or a limit of file sizes; the log says which)\n",
 		(unsigned long long) stat->untraced,
 		stat->untraced == 1 ? " was" : "s were");
 	return 1;
@@ -109,7 +121,7 @@ size_t
 cli_status_troubles(osp_buf *out, const char *path,
 					const osp_run_totals *totals, const char *error_time)
 {
-	size_t count = add_spool(out, &totals->stat, error_time);
+	size_t count = add_spool(out, path, totals, error_time);
 
 	count += add_rings(out, path, totals, error_time);
 	count += add_losses(out, totals);

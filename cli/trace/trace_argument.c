@@ -6,6 +6,7 @@
 #include "trace/trace_argument.h"
 #include "cli.h"
 #include "shell_text.h"
+#include "shipper_advice.h"
 #include "time_argument.h"
 #include "trace/absent_trace.h"
 #include "trace/show_command.h"
@@ -378,6 +379,34 @@ await_others(cli_source *source, const char *name, osp_report **report)
 	return result;
 }
 
+static void
+report_waiting_in(const char *path, uint64_t points)
+{
+	osp_buf word;
+
+	if (cli_is_server_directory(path))
+	{
+		cli_error("the trace is not complete: %llu point%s of it wait%s in %s, "
+				  "where no shipper is at work; the PostgreSQL server starts "
+				  "one, and its log says why there is none",
+				  (unsigned long long) points,
+				  points == 1 ? "" : "s",
+				  points == 1 ? "s" : "",
+				  path);
+		return;
+	}
+	cli_error("the trace is not complete: %llu point%s of it wait%s in %s, "
+			  "where no shipper is at work; to deliver %s, run: osprofiler "
+			  "agent --once --run-directory %s",
+			  (unsigned long long) points,
+			  points == 1 ? "" : "s",
+			  points == 1 ? "s" : "",
+			  path,
+			  points == 1 ? "it" : "them",
+			  cli_quoted(&word, path));
+	osp_buf_term(&word);
+}
+
 /* Reports where points of the trace wait without a shipper. False: there are none. */
 static bool
 report_waiting_as(const cli_mark *mark, const osp_id *id)
@@ -386,20 +415,10 @@ report_waiting_as(const cli_mark *mark, const osp_id *id)
 	uint64_t points;
 	size_t next = 0;
 	bool found = false;
-	osp_buf word;
 
 	while ((path = cli_mark_next_trace(mark, id, &next, &points)) != NULL)
 	{
-		cli_error("the trace is not complete: %llu point%s of it wait%s in %s, "
-				  "where no shipper is at work; to deliver %s, run: osprofiler "
-				  "agent --once --run-directory %s",
-				  (unsigned long long) points,
-				  points == 1 ? "" : "s",
-				  points == 1 ? "s" : "",
-				  path,
-				  points == 1 ? "it" : "them",
-				  cli_quoted(&word, path));
-		osp_buf_term(&word);
+		report_waiting_in(path, points);
 		found = true;
 	}
 	return found;

@@ -23,6 +23,7 @@
 /* The eighths of a file system's free space, counted without rings, that all rings may
  * take. PostgreSQL's parallel queries need the rest. */
 #define SHARE_EIGHTHS 5
+#define SHARE_TEXT    "five eighths"
 
 static size_t
 round_up_to_power_of_two(size_t size)
@@ -113,10 +114,14 @@ open_ring(osp_producer *producer, bool create, size_t capacity, osp_error *err)
 	status = osp_runstat_map(dir_fd, &producer->stat, err);
 	if (status == OSP_OK &&
 		!take_share(producer, producer->stat, dir_fd, capacity))
-		status = osp_error_set(err,
-							   OSP_EFULL,
-							   "the rings in %s have reached their bound",
-							   producer->path);
+		status =
+			osp_error_set(err,
+						  OSP_EFULL,
+						  "there is no room for another ring in %s: the "
+						  "rings may take %llu kB, and " SHARE_TEXT
+						  " of what their file system has left",
+						  producer->path,
+						  (unsigned long long) producer->ring_total / 1024);
 	else if (status == OSP_OK)
 	{
 		status = create_ring(producer->stat,

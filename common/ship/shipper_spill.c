@@ -202,9 +202,10 @@ log_loss(osp_shipper *s)
 		return;
 	osp__shipper_log(s,
 					 OSP_LOG_WARNING,
-					 "points are lost: what is traced comes faster than the "
-					 "collector takes it, and the spool, the file that keeps "
-					 "what it has not taken yet, takes no more");
+					 "points are lost: the collector takes none, or takes them "
+					 "more slowly than they come ('osprofiler status' has its "
+					 "last error), and the spool, the file that keeps what it "
+					 "has not taken yet, takes no more");
 }
 
 /* Drops the oldest points of a ring until it is half empty. */

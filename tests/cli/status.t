@@ -157,12 +157,20 @@ SKIP:
 			'untraced sessions');
 	}
 
+	# A server has its own shipper: no command delivers to where that would.
+	rename $lonely, "$dir/pg-77-1" or die "$!";
+	($status, $out) = run_cli('status', '--run-directory', "$dir/pg-77-1");
+	is($status, 3, 'the directory of a server: exit status');
+	like($out, qr/\A\d+ bytes wait in rings, and no shipper is at work \(the PostgreSQL server starts one, and its log says why there is none\)\n/,
+		'no command is proposed');
+	rename "$dir/pg-77-1", $lonely or die "$!";
+
 	# The collector is down: a shipper puts it into the spool, and gives up.
 	run_cli('agent', '--run-directory', $lonely, '--once', '--connection-string',
 		'redis://127.0.0.1:1');
 	($status, $out) = run_cli('status', '--run-directory', $lonely);
 	is($status, 3, 'a spool: exit status');
-	like($out, qr/\A\d+ points wait in the spool; last error of the collector, at 2\S+: [^\n]*refused/,
+	like($out, qr/\A\d+ points wait in the spool; no shipper is at work \('osprofiler agent --once --run-directory \Q$lonely\E' delivers them\); last error of the collector, at 2\S+: [^\n]*refused/,
 		'a spool');
 	($status, $out) = run_cli('status', '--json', '--run-directory', $lonely);
 	is($status, 3, 'the same exit status with --json');

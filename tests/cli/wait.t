@@ -144,7 +144,7 @@ SKIP:
 	is($status, 0, 'a trace whose shipper starts late');
 	like($out, qr/sqlite.*SELECT 42/, 'is shown');
 	my $place = qr{\Q$dir\E/run/pg-1};
-	like($err, qr/\A(osprofiler: trace show: waiting up to 5 s: points (still wait in $place|wait in $place, where no shipper is at work \('osprofiler agent --once --run-directory $place' delivers them\))\n)?\z/,
+	like($err, qr/\A(osprofiler: trace show: waiting up to 5 s: points (still wait in $place|wait in $place, where no shipper is at work \(the PostgreSQL server starts one, and its log says why there is none\))\n)?\z/,
 		'with at most a word on what it waited for');
 
 	# A stopped cluster has left points: nobody waits for those.

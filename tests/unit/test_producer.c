@@ -206,7 +206,7 @@ test_bound(void **state)
 			osp_producer_open(&producers[i], run_path, &options, &err), OSP_OK);
 	assert_int_equal(osp_producer_open(&beyond, run_path, &options, &err),
 					 OSP_EFULL);
-	assert_non_null(strstr(err.msg, "bound"));
+	assert_non_null(strstr(err.msg, "no room for another ring"));
 	assert_int_equal(producers[0].stat->ring_bytes, options.ring_total);
 
 	/* No ring can grow; what finds no room is counted. */
