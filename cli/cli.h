@@ -6,7 +6,9 @@
  * A command is a function in a file of its own, listed in main.c. It gets its
  * arguments with argv[0] being its own last word, reads them with
  * cli_next_option(), and returns the exit status: CLI_OK, CLI_FAILED after one
- * line on stderr, or CLI_USAGE after a wrong call. Nothing writes to stdout but
+ * line on stderr, or CLI_USAGE after a wrong call. In the comments, "CLI_FAILED
+ * after a message", or "false after a message", means: if the function fails,
+ * it prints a message and returns this value. Nothing writes to stdout but
  * through cli_out, so that a full disk or a closed pipe never goes unnoticed.
  */
 #ifndef OSPROFILER_CLI_H
@@ -89,7 +91,7 @@ bool cli_number(const char *option, const char *text, long min, long max,
 
 /*
  * Checks that exactly count operands are left after the options; false after a
- * usage message. what names the missing one.
+ * usage message. `what` is the name of a missing operand in that message.
  */
 bool cli_operands(int argc, char **argv, int count,
 				  const char *what) OSP_MUST_CHECK;

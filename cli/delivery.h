@@ -56,8 +56,8 @@ const char *cli_mark_next_trace(const cli_mark *mark, const osp_id *base_id,
 								size_t *next, uint64_t *points);
 
 /*
- * Do points wait that a shipper is about to deliver, be it one that has yet to
- * start?
+ * Will a shipper deliver the waiting points soon? It is running already, or a
+ * server is about to start it.
  */
 bool cli_mark_is_moving(const cli_mark *mark);
 

@@ -9,8 +9,9 @@
 #include "osprofiler/report.h"
 
 /*
- * A page without its data: the parts before and after them, and the policy
- * (Content-Security-Policy), which is also in the head.
+ * A page without its data: its HTML before the data (head) and behind them
+ * (tail), and its Content-Security-Policy for the header of that name. The head
+ * contains the policy, too.
  */
 typedef struct cli_page
 {

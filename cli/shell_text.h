@@ -15,9 +15,9 @@
 void cli_add_quoted(osp_buf *out, osp_str word);
 
 /*
- * Returns a word quoted for a shell, for use in a message. It lies in text,
- * which is initialised here, and for which the caller calls osp_buf_term().
- * Without memory it is "''".
+ * Returns a word quoted for a shell, for use in a message. The result points
+ * into text, which this function initialises and the caller releases with
+ * osp_buf_term(). If there is no memory, the result is "''".
  */
 const char *cli_quoted(osp_buf *text, const char *word);
 

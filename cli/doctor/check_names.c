@@ -7,8 +7,9 @@
 #include "doctor/unknown_settings.h"
 
 /*
- * Reports an unknown setting. Only the first one gets a command line that mends
- * it; the next call of doctor proposes one for the next.
+ * Reports an unknown setting. Only for the first one a command line is proposed
+ * that corrects it. When doctor is called again, the next unknown setting is
+ * the first.
  */
 static void
 add_unknown(void *ctx, const cli_unknown *unknown)

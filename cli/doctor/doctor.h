@@ -321,8 +321,9 @@ osp_status doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
 void doctor_describe_keys(doctor *d, doctor_result *r);
 
 /*
- * True if the server knows the key of a file here, and so that file should be
- * used. The result then says so.
+ * If the server knows the key in a file of this side, advises the user to use
+ * that file instead of the other keys, and returns true. Otherwise returns
+ * false; the advice may then be to check which key is right.
  */
 bool doctor_choose_key(doctor *d, doctor_result *r) OSP_MUST_CHECK;
 

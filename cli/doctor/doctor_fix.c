@@ -25,8 +25,8 @@
 #define COMMANDS_MAX 4
 
 /*
- * How long to wait for the server, which reads its settings again only a moment
- * after it was asked to.
+ * A server reads its settings only a moment after it was asked to. So a step
+ * that failed is tried again every LOOK_MS, for at most WAIT_MS.
  */
 #define LOOK_MS 100
 #define WAIT_MS 2000

@@ -183,8 +183,8 @@ move_server(doctor *d, doctor_result *r, const doctor_server_collector *theirs)
 		mend_by_setting(d, r);
 
 	/*
-	 * Notes the old collector only the first time: until the shipper has read
-	 * the setting, the step is tried again and proposes the same.
+	 * This step may run several times until the shipper has read the new
+	 * setting. Only the first time, the collector found is the old one.
 	 */
 	if (theirs->is_known && d->fix && !r->is_left && !r->is_nested &&
 		d->moved_from[0] == '\0')
@@ -208,9 +208,10 @@ advise_moving(const doctor *d, doctor_result *r, const char *before)
 }
 
 /*
- * Advises on a server whose collector needs no password, while nobody has said
- * which of the two collectors to use. A variable in the shell changes what this
- * command reads, but not what a service reads.
+ * Advises on the case that the server has another collector than this side, and
+ * that the user has not said which of the two is right. (The server's collector
+ * needs no password, so the advice may show it.) A service with a settings file
+ * does not see a variable that is set in a shell, so its file must be changed.
  */
 static void
 mend_own_collector(const doctor *d, doctor_result *r, const char *theirs)

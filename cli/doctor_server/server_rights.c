@@ -91,8 +91,8 @@ mend_owner(const doctor *d, doctor_result *r, const char *path,
 }
 
 /*
- * Proposes a mode by which others are kept out. That is enough for what is seen
- * to belong to the server's user.
+ * Proposes a chmod that keeps other users out. If the path does not belong to
+ * the server's user, or this cannot be seen, proposes a new owner, too.
  */
 static void
 mend_mode(const doctor *d, doctor_result *r, const char *path, const char *mode)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * help_topics.c
- *	  The topics of `osprofiler help` that are no commands.
+ *	  The topics of `osprofiler help` that are not commands.
  */
 #include "line/help_topics.h"
 #include "cli.h"

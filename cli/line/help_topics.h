@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * help_topics.h
- *	  The topics of `osprofiler help` that are no commands.
+ *	  The topics of `osprofiler help` that are not commands.
  */
 #ifndef OSPROFILER_CLI_HELP_TOPICS_H
 #define OSPROFILER_CLI_HELP_TOPICS_H

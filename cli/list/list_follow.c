@@ -4,10 +4,11 @@
  *	  osprofiler trace list --follow: new traces as they arrive.
  *
  * The collector is asked again and again for the traces of the last minute. A
- * new trace is listed when two answers show the same, so that its line says how
- * long it took; one that still grows is listed after some ten seconds. A trace
- * that did not grow for a minute is forgotten, and is new if it continues;
- * points that are delivered later than that are not seen.
+ * new trace is listed once it has stopped growing, that is, when two answers in
+ * a row show the same: then its line has its final duration. One that still
+ * grows is listed after some ten seconds. A trace that did not grow for a
+ * minute is forgotten, and is new if it continues; points that are delivered
+ * later than that are not seen.
  */
 #include "list/list_follow.h"
 #include "cli.h"
@@ -172,8 +173,8 @@ list_old(following *f)
 }
 
 /*
- * Lists traces that have arrived since. If the collector cannot be reached it
- * is asked again later.
+ * Lists the traces that are new since the last call. If the collector cannot be
+ * reached, nothing is listed, and the next call asks again.
  */
 static void
 list_new(following *f)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * note_file.h
- *	  Small files in the run directory of this user's programs, which one command leaves
- *	  for a later one.
+ *	  Small files in the run directory of this user's programs, which one
+ *	  command leaves for a later one.
  */
 #ifndef OSPROFILER_CLI_NOTE_FILE_H
 #define OSPROFILER_CLI_NOTE_FILE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * outside_note.h
- *	  How much of a command's time is not in its trace: `osprofiler run` notes it for
- *	  `osprofiler trace show`.
+ *	  How much of a command's time is not in its trace: `osprofiler run` notes
+ *	  it for `osprofiler trace show`.
  */
 #ifndef OSPROFILER_CLI_OUTSIDE_NOTE_H
 #define OSPROFILER_CLI_OUTSIDE_NOTE_H

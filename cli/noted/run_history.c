@@ -91,8 +91,8 @@ cli_run_history_add(const osp_config *config, const char *connection_string,
 }
 
 /*
- * Takes the text before a separator from the beginning of rest, with the
- * separator; false: there is no separator.
+ * Splits rest at its first separator: *field becomes the text before the
+ * separator, and *rest the text behind it. False: there is no separator.
  */
 static bool
 take_field(osp_str *rest, char separator, osp_str *field)

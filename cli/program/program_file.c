@@ -37,8 +37,8 @@ static const char sqlite_text[] = "SQLite format 3";
 static const char enable_text[] = "osp_sqlite_enable";
 
 /*
- * Finds the path of a command, in PATH if it has no slash. called is that path,
- * and out the file behind its links.
+ * Finds the path of a command, in PATH if it has no slash. called gets this
+ * path, and out the path of the file after all symbolic links.
  */
 static bool
 find_command(const char *command, char called[PATH_MAX], char out[PATH_MAX])

@@ -37,9 +37,9 @@ typedef void (*program_library_fn)(void *ctx, const char *name,
 								   const char *path);
 
 /*
- * Asks the dynamic loader of the program which libraries a file, the program or a
- * module of it, loads when it runs below `osprofiler run`. Nothing of the program is
- * executed. False: the loader does not say.
+ * Asks the dynamic loader of the program which libraries it would load for a
+ * file under `osprofiler run`. The file is the program or one of its modules.
+ * Nothing of the program is executed. False: the loader does not say.
  */
 bool program_libraries(const program_file *program, const char *file,
 					   program_library_fn fn, void *ctx);

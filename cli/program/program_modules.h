@@ -15,7 +15,7 @@ typedef void (*program_module_fn)(void *ctx, const char *name,
 
 /*
  * Asks a Python or Node interpreter which database modules it finds. False: the
- * program is no such interpreter.
+ * program is not such an interpreter.
  */
 bool program_modules(const program_file *program, program_module_fn fn,
 					 void *ctx);

@@ -103,8 +103,9 @@ void run_env_restore(void);
 /* --- run_limits.c: the limits of this process --- */
 
 /*
- * Do the limits leave room for tracing, so that the command does not reach one
- * earlier than it would untraced? If not, err names the limit.
+ * Do the limits of this process (ulimit) leave enough for both the command and
+ * its tracing? If not, the command might fail only because it is traced; err
+ * names the limit.
  */
 osp_status run_limits_check(osp_error *err) OSP_MUST_CHECK;
 

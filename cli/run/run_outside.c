@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_outside.c
- *	  The time of a command before its first operation and after its last one, which is
- *	  not in the trace.
+ *	  The time of a command before its first operation and after its last one,
+ *	  which is not in the trace.
  */
 #include "run/run.h"
 
@@ -12,8 +12,8 @@
 #include "report/report_describe.h"
 
 /*
- * The shortest time that is noted, and the part of the command's time that it
- * must be.
+ * The time outside of the trace is noted if it is at least OUTSIDE_MIN_NS, and
+ * at least a fifth (1 / OUTSIDE_PART) of the command's time.
  */
 #define OUTSIDE_MIN_NS (100 * INT64_C(1000000))
 #define OUTSIDE_PART   5

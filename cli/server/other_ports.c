@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * other_ports.c
- *	  The servers beside one that does not answer.
+ *	  The other servers on this host, if the one that was asked does not answer.
  *
- * Debian gives each cluster a port, and its psql finds the port if there is
- * only one cluster. libpq, which connects here, uses port 5432 unless another
- * one is set.
+ * This finds servers that psql reaches but this program does not. Debian gives
+ * each cluster a port of its own, and its psql finds the port if there is only
+ * one cluster. libpq, which connects here, uses port 5432 unless another one is
+ * set. So the message about the failure names the other ports.
  */
 #include "server/other_ports.h"
 

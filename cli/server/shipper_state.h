@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipper_state.h
- *	  Does the system let the process of a shipper run?
+ *	  Is the process of a shipper running, or has a signal stopped it?
  */
 #ifndef OSPROFILER_CLI_SHIPPER_STATE_H
 #define OSPROFILER_CLI_SHIPPER_STATE_H

@@ -28,7 +28,7 @@ typedef struct status_view
 
 /*
  * One counter: its name in the JSON and the metrics, its label in the text, and
- * its type for Prometheus (grows).
+ * its type for Prometheus: a counter if it only grows, else a gauge.
  */
 typedef struct status_counter
 {

@@ -79,8 +79,9 @@ print_removed(osp_str said, uint64_t removed)
 }
 
 /*
- * Removes these traces and prints how many there were, after the lines of said.
- * CLI_FAILED after a message.
+ * Removes these traces. Prints the lines of said, which are about the names
+ * that were given, and then how many traces were removed. CLI_FAILED after a
+ * message.
  */
 static int
 remove_traces(cli_collector *collector, osp_removal *what, osp_str said,

@@ -78,7 +78,7 @@ cli_is_last(const char *name)
 }
 
 /*
- * Finds the place to which a run delivered; NULL: it was another collector. A
+ * Finds the place to which a run delivered; NULL: it is none of these places. A
  * server is never found, since it has no connection string.
  */
 static cli_collector *

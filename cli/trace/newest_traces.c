@@ -83,8 +83,9 @@ cli_list_traces(cli_collector *collector, const osp_trace_filter *filter,
 }
 
 /*
- * A collector that cannot list the newest traces first, or only those before a
- * moment, lists all.
+ * All traces are read, without a limit, if the collector does not list the
+ * newest first, or if only traces up to a moment are wanted: a limit would then
+ * also count later traces.
  */
 int
 cli_newest_add(cli_newest *newest, cli_collector *place, osp_status *listed)

@@ -21,10 +21,11 @@ static const char question_loaded[] =
 	"WHERE name = 'osprofiler.enabled' AND vartype = 'bool')";
 
 /*
- * Asks whether ALTER SYSTEM names the library, and which statement takes it
- * out. That is RESET if the remaining list is empty or that of the other files.
- * Libraries that the reset brings into effect again are loaded in a session
- * first: one that does not load would lock everybody out.
+ * Asks whether the list that ALTER SYSTEM has set names the library, and which
+ * statement removes it. If the list would then be empty, or equal to the list
+ * in the other files, the statement is RESET, else SET. After a RESET the list
+ * of the other files has effect again. Its libraries are loaded in a session
+ * first, because a library that cannot be loaded would lock everybody out.
  */
 static const char question_auto[] =
 	"WITH f AS (SELECT * FROM pg_catalog.pg_file_settings "

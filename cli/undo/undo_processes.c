@@ -15,8 +15,8 @@
 #include "undo/undo.h"
 
 /*
- * How long to wait for the sessions that this command has closed, which end a
- * moment later.
+ * Sessions that this command has closed end a moment later. Every LOOK_MS it is
+ * checked whether they have ended, for at most WAIT_MS.
  */
 #define LOOK_MS 50
 #define WAIT_MS 1000

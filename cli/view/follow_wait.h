@@ -21,15 +21,16 @@ typedef struct cli_follow_wait
 	int64_t begun_ns; /* when the collector was asked last, osp_mono_now */
 } cli_follow_wait;
 
-/* From now on Ctrl-C, SIGTERM and SIGHUP end the following, not the process. */
+/* From now on Ctrl-C, SIGTERM and SIGHUP do not end the process: they only make
+ * cli_follow_is_ended() return true. */
 void cli_follow_begin(cli_follow_wait *wait);
 
-/* Restores the handling of signals; one that arrives now ends the process. */
+/* Restores the handling of signals. After that, a signal ends the process. */
 void cli_follow_end(const cli_follow_wait *wait);
 
 /*
- * Has the user ended the following? Has the type that osp_driver_options needs;
- * ctx is not used.
+ * Has the user ended the command? The type is that of the member interrupted of
+ * osp_driver_options; ctx is not used.
  */
 bool cli_follow_is_ended(void *ctx);
 
@@ -37,7 +38,7 @@ bool cli_follow_is_ended(void *ctx);
 void cli_follow_ask(cli_follow_wait *wait);
 
 /*
- * Waits until it is time to ask again. False: the user has ended the following,
+ * Waits until it is time to ask again. False: the user has ended the command,
  * or standard output has no reader any more.
  */
 bool cli_follow_pause(const cli_follow_wait *wait);

@@ -56,8 +56,8 @@ bool cli_view_option(cli_view *view, int code, const char *value,
 					 bool *known) OSP_MUST_CHECK;
 
 /*
- * How to draw trees, lists and findings on fd, before the pager is started; -1:
- * in a file.
+ * How to draw trees, lists and findings on fd; fd is -1 for a file. Must be
+ * called before the pager is started, which takes the terminal's place.
  */
 osp_draw_options cli_view_drawing(const cli_view *view, int fd);
 
@@ -72,9 +72,10 @@ int cli_view_open(cli_view *view, bool pages, cli_out *out) OSP_MUST_CHECK;
 int cli_view_close(cli_view *view, cli_out *out) OSP_MUST_CHECK;
 
 /*
- * Ends the output of a text that was made with this status. If that is OSP_OK,
- * does what cli_view_close() does; otherwise abandons the output with a
- * message: failure, and the reason.
+ * Ends the output. status is the result of making the text. If it is OSP_OK,
+ * this function does the same as cli_view_close(). Otherwise it abandons the
+ * output and prints a message: failure, which says what could not be done, and
+ * the reason.
  */
 int cli_view_finish(cli_view *view, cli_out *out, osp_status status,
 					const char *failure) OSP_MUST_CHECK;

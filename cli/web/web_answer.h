@@ -20,31 +20,31 @@ typedef struct web_answer
 	char refresh[80]; /* the header Refresh; empty: none */
 } web_answer;
 
-/* Makes an empty text of the answer. */
+/* Initialises an answer with an empty text. */
 void web_answer_init(web_answer *answer);
 void web_answer_term(web_answer *answer);
 
-/* Makes a plain text of the answer. */
+/* Sets the body of the answer to a plain text. */
 void web_answer_text(web_answer *answer, unsigned status, const char *text);
 
 /* Appends a piece to the body; an osp_write_fn whose ctx is a web_answer. */
 osp_status web_answer_write(void *ctx, osp_str piece);
 
 /*
- * Makes the page of cli/html/list of the answer, with these data, a JSON
- * object. It is used for failures, too.
+ * Sets the body of the answer to the page in cli/html/list with these data, a
+ * JSON object. The page shows failures, too.
  */
 void web_answer_page(web_answer *answer, unsigned status, osp_str json);
 
 /*
- * Makes a page of the answer that reports a problem, one message a line. It
- * tries again by itself if the collector is away.
+ * Sets the body of the answer to a page that reports a problem, one message a
+ * line. If the collector cannot be reached, the page reloads itself.
  */
 void web_answer_problem(web_answer *answer, unsigned status, osp_str messages);
 
 /*
- * Makes a page of the answer that says there is no memory until other pages are
- * sent.
+ * Sets the body of the answer to a page that says: there is no memory until
+ * other pages have been sent.
  */
 void web_answer_busy(web_answer *answer);
 
