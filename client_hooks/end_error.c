@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * end_error.c
- *	  Corrects syntax errors at the end of a text that was sent with a comment.
+ *	  Corrects the position and the message of a syntax error at the end of a
+ *	  text that was sent with a comment.
  *
  * A comment follows the text, so the server's parser can meet it in one case
  * only: the text ends too early ("syntax error at end of input"). Then the
@@ -442,8 +443,9 @@ ospq_show_error(ospq_conn *c, char *instead_of, char *text)
 }
 
 /*
- * Appends to our message the text that libpq has added to its own since: that
- * of a call that failed without an answer of the server. False: no memory.
+ * libpq has appended to its own message since we corrected it, because a later
+ * call failed without an answer of the server. Appends the same text to our
+ * corrected message. False: no memory.
  */
 static bool
 add_to_shown(ospq_conn *c, const char *own)

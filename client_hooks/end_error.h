@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * end_error.h
- *	  Corrects syntax errors at the end of a text that was sent with a comment.
+ *	  Corrects the position and the message of a syntax error at the end of a
+ *	  text that was sent with a comment.
  */
 #ifndef OSPQ_END_ERROR_H
 #define OSPQ_END_ERROR_H

@@ -89,8 +89,9 @@ PQputnbytes(PGconn *conn, const char *buffer, int nbytes)
 }
 
 /*
- * PQgetline returns a line without its newline, or a part of a line that is too
- * long.
+ * Counts the bytes of the line. PQgetline stores a line without its newline,
+ * which is counted, too; of a line that is longer than the buffer it stores
+ * only a part (result 1), which has no newline.
  */
 OSPQ_EXPORT int
 PQgetline(PGconn *conn, char *string, int length)

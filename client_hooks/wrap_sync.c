@@ -43,8 +43,9 @@ open_point(sync_call *call, PGconn *conn, const ospq_facts *facts)
 }
 
 /*
- * Enters a call. Except in a pipeline, where they fail, these functions first
- * drop the results of statements that were sent before.
+ * Enters a call. In a pipeline, these functions of libpq fail. Elsewhere they
+ * first discard the results of statements that were sent before, so the points
+ * of those statements are stopped after the call (stop_discarded()).
  */
 static void
 begin(sync_call *call, PGconn *conn, const ospq_facts *facts)
