@@ -253,8 +253,9 @@ read_authority(osp_str text, char **space, osp_uri *out)
 	return read_address(text, space, out);
 }
 
-/* The error of a host whose port, before the character at end, is no number. If an @
- * follows, that character is probably a raw one in a password. */
+/* The error of an address whose port, the text before the character at end, is
+ * not a number. If an @ follows, the user has probably not encoded a character
+ * of the password (such as / or ?), and the text was part of the password. */
 static const char *
 cut_password(osp_str rest, size_t end)
 {

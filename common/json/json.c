@@ -55,9 +55,9 @@ osp_json_string(osp_buf *buf, osp_str text)
 }
 
 /*
- * The digits of the shortest text that reads back as value, which is positive;
- * they stand behind "0." with an exponent of *point. yyjson finds them,
- * whatever the locale.
+ * Finds the decimal digits of value, which is positive: as few as are needed to
+ * read the same value back. The value is 0.DIGITS * 10^*point. Returns the
+ * number of digits. yyjson finds them, because printf() depends on the locale.
  */
 static size_t
 shortest_digits(double value, char digits[DOUBLE_DIGITS_MAX], int *point)

@@ -112,7 +112,7 @@ osp__hook_record(osp_str text, osp_sql_recording how, size_t max,
 	osp_sql_record(text, &how, max, space, out);
 }
 
-/* Completes the rules by the settings. */
+/* Adds what the settings forbid to record to the rules. */
 static osp_sql_message_rules
 with_settings(osp_sql_message_rules rules)
 {

@@ -95,14 +95,15 @@ osp__hook_tracing(void)
 /* The process's configuration; NULL if it is invalid, and then nothing is traced. */
 OSP_SHARED const osp_config *osp__hook_config(void);
 
-/* Makes the recordable form of a statement, like osp_sql_record. The settings complete
- * how: with hide_params off, a text that may be built of values is shown. */
+/* Makes the recordable form of a statement, like osp_sql_record. It is recorded
+ * as `how` says and as the settings allow: with hide_params off, a text that
+ * may be built from values is recorded, too. */
 OSP_SHARED void osp__hook_record(osp_str text, osp_sql_recording how,
 								 size_t max, osp_sql_space *space,
 								 osp_sql_recorded *out);
 
-/* Makes the recordable form of an error's message, like osp_sql_message; the settings
- * complete the rules. */
+/* Makes the recordable form of an error's message, like osp_sql_message, by
+ * these rules and those of the settings. */
 OSP_SHARED osp_str osp__hook_message(osp_str message, osp_sql_origin origin,
 									 osp_sql_message_rules rules, char *space,
 									 size_t size);

@@ -186,8 +186,8 @@ uint64_t osp_owner_self(void);
  */
 uint64_t osp_owner_space(void);
 
-/* Is the process of an owner word alive? The word must be of this process's space.
- * False for 0. */
+/* Is the process of an owner word alive? The word must come from the same
+ * namespaces (osp_owner_space()). False for 0. */
 bool osp_owner_alive(uint64_t owner);
 
 /* The pid in an owner word; 0 for nobody. */

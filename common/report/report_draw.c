@@ -27,8 +27,8 @@
 /* If lines have a width, service and host may each take one part of this many. */
 #define PLACE_PART 5
 
-/* The most columns for the mark in parentheses, of those that it shares with the
- * statement. */
+/* The mark in parentheses and the statement share columns. The mark may take
+ * this many of them. */
 #define TAIL_SHARE(columns) ((columns) / 3 * 2)
 
 /* Least widths of a line with a bar, and of one with a wide bar and offsets. */

@@ -106,8 +106,9 @@ typedef struct osp__node
 	bool last_drawn; /* no later sibling is drawn, because all are folded */
 	struct osp__fold *fold; /* report_fold.h; NULL: it is drawn alone */
 
-	/* Hash of the notes of its error that were drawn, or else of an ancestor's; 0:
-	 * none. Set while the tree is drawn. */
+	/* Hash of the error's notes that were drawn last for this node or an
+	 * ancestor, so that a child does not repeat them; 0: none. Set while the
+	 * tree is drawn. */
 	uint64_t notes_drawn;
 
 	osp__point *first;

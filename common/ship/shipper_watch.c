@@ -120,8 +120,9 @@ is_in_place(const osp_shipper *s)
 			   : errno != ENOENT;
 }
 
-/* Takes the lock of the directory. If only other files were removed, it is the lock
- * that the shipper holds already. */
+/* Takes the lock of the directory. held_fd is the lock that the shipper held
+ * before files of the directory were removed; -1: none. If it still is the lock
+ * of this directory, it is duplicated. */
 static osp_status
 take_lock(osp_shipper *s, int held_fd, osp_error *err)
 {

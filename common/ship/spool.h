@@ -67,8 +67,8 @@ osp_status osp_spool_append(osp_spool *spool, osp_str json,
 							osp_error *err) OSP_MUST_CHECK;
 
 /*
- * Writes everything that was appended since the last flush, or nothing (OSP_EIO: the
- * write failed). In either case nothing is left to write.
+ * Writes everything that was appended since the last flush. If the write fails
+ * (OSP_EIO), none of it is in the spool, and it is discarded.
  */
 osp_status osp_spool_flush(osp_spool *spool, osp_error *err) OSP_MUST_CHECK;
 

@@ -625,8 +625,9 @@ int64_t osp__node_own_ns_with_loops(const osp__findings *f, const osp__op *op,
  * time, unless nodes were timed. */
 double osp__part_of_nodes(const osp__op *statement);
 
-/* Claims the work of a plan node, unless another rule has claimed it. count: also count
- * the node, if it worked or is the first one. */
+/* Claims the time in which a plan node itself worked, unless another rule has
+ * claimed the node. If count is set, the node is also counted in the group, but
+ * only if this time is more than 0 or the group is empty. */
 void osp__claim_node(osp__findings *f, osp__group *group, osp__op *op,
 					 bool count);
 

@@ -52,8 +52,9 @@ typedef enum osp__page_column
 /* A list of different texts, which are JSON, and their numbers. */
 typedef struct osp__page_texts
 {
-	/* If not NULL: a text of that list keeps its number there, doubled, and other texts
-	 * have odd numbers. */
+	/* If this is not NULL, the two lists share one range of numbers: a text of
+	 * the list before has twice its number in that list, and a text of this
+	 * list has an odd number. */
 	const struct osp__page_texts *before;
 	osp__arena *arena;
 	osp_uuid hash_key;

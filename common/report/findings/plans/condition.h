@@ -41,8 +41,8 @@ typedef struct osp__term
 	osp_str column; /* written as in SQL; empty: none, or several */
 	osp_str name;   /* type to which it is cast, or the function */
 	osp_str
-		call; /* a function with several values that returns the condition, which
-			   * operators such as @> are; of "value = ANY (column)": "ANY" */
+		call; /* the function of an operator such as @>, if that is the whole
+			   * condition: "jsonb_contains"; "ANY" of "value = ANY (column)" */
 } osp__term;
 
 #define OSP__TERMS_MAX 12

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * index_step.c
- *	  Advises an index, or another step, for a scan that reads many rows and
+ *	  Proposes an index, or another step, for a scan that reads many rows and
  *	  keeps few of them.
  *
  * An index is proposed only for conditions that it can serve. Its columns are in the

@@ -48,8 +48,10 @@ find_server_side(const osp__findings *f, const osp__op *op, int64_t *begin_ns,
 /* PgBouncer's error when a statement has waited too long. */
 #define POOLER_TIMEOUT "query_wait_timeout"
 
-/* The operation of a server's process for this statement, if the client was told of
- * another process. NULL: it is the client's process, or the process is not known. */
+/* Finds the server's operation for this statement if another server process
+ * executed it than the one that the client believes to be connected to: a
+ * pooler was in between. NULL: it was the same process, or one of them is not
+ * known. */
 static const osp__op *
 work_of_another(const osp__findings *f, const osp__op *op)
 {

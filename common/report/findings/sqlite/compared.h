@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * compared.h
- *	  Finds the columns that a statement of SQLite compares, as far as its text shows;
- *	  an index would be on them. Private to report/findings/sqlite/.
+ *	  Finds the columns that a statement of SQLite compares, as far as its text
+ *	  shows. These are the columns to index. Private to report/findings/sqlite/.
  */
 #ifndef OSPROFILER_COMPARED_H
 #define OSPROFILER_COMPARED_H

@@ -17,8 +17,8 @@ enum
 /* Up to this many waiting connections are reported one by one. */
 #define WAITERS_MAX 2
 
-/* If the time that counts for a wait differs from the measured time by less than this
- * part, they are taken as the same. */
+/* A wait counts less than it took if other operations ran meanwhile. Both times
+ * are shown only if they differ by more than a tenth (1 / SHARED_PART). */
 #define SHARED_PART 10
 
 /* An attempt that fails within this time did not wait: no busy timeout is set. */

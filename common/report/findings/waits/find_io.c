@@ -87,8 +87,9 @@ may_read_toast(const osp__op *op)
 			op->node_kind == OSP__NODE_BITMAP_HEAP_SCAN);
 }
 
-/* How many blocks the plan of a statement can have needed for its tables and indexes;
- * -1: unknown, or none of its tables can have long values. */
+/* How many blocks of tables and indexes the plan of a statement can have
+ * needed, without TOAST tables. -1: not known, or no scan of the plan can have
+ * read long values, so no blocks of TOAST tables are to be looked for. */
 static int64_t
 plan_blocks(osp__findings *f, const osp__op *op)
 {
