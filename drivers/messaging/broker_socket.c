@@ -30,8 +30,10 @@
 #define NS_PER_MS INT64_C(1000000)
 
 /*
- * Sets how long the kernel waits for a peer that does not accept data. Sending
- * waits in the kernel only if the announced space turns out to be missing.
+ * Sets the size of the send buffer, and how long the kernel waits for a peer
+ * that does not accept data. A frame is sent only when there is room for it in
+ * the buffer, so this wait occurs only if the kernel accepts less than it
+ * announced (broker.c).
  */
 static void
 set_socket_options(osp_broker *broker)

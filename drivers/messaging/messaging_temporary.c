@@ -4,9 +4,9 @@
  *	  An exchange and a queue that are deleted again (temporary=1).
  *
  * A connection that only tests whether a trace can be stored and read deletes
- * both, if it made them: otherwise they would stay as durable as they were
- * made, whatever the next writer wants. An exchange or queue that is in use, or
- * that has messages, is not deleted.
+ * both, if it made them. If they stayed, the broker would refuse a later writer
+ * whose settings ask for another durability. An exchange or queue that is in
+ * use, or that has messages, is not deleted.
  */
 #include "messaging.h"
 
