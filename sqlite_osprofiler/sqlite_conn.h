@@ -349,9 +349,9 @@ osp_sqlite__stmt_run(osp_sqlite_conn *conn, const sqlite3_stmt *stmt,
 }
 
 /*
- * For the hook: finds the statement of this thread in which a nested one runs.
- * That is exact during its first sqlite3_step; afterwards the one that was
- * opened last is returned.
+ * For the hook: finds the statement of this thread inside of which SQLite runs
+ * a nested statement. This is known only while the outer statement is in its
+ * first sqlite3_step. Otherwise the statement that was opened last is returned.
  */
 osp_sqlite_stmt *osp_sqlite__stmt_outer(osp_sqlite_conn *conn);
 

@@ -72,8 +72,10 @@ memory_of_bound_statement(void)
 	return memory;
 }
 
-/* The memory of the prepared statement that the client executes; NULL: none is found.
- * Without an active portal, Bind fails, or Execute of the unnamed portal. */
+/* The memory of the prepared statement that the client executes; NULL: none is
+ * found. There is no active portal while a Bind is processed, or if an Execute
+ * of the unnamed portal fails early. Then the statement is found by its
+ * text. */
 static MemoryContext
 memory_of_statement(void)
 {
@@ -94,8 +96,9 @@ memory_of_statement(void)
 			   : NULL;
 }
 
-/* When the execution was bound; without an active portal it fails in the current
- * message. */
+/* When the client bound the execution. Without an active portal, its Bind is
+ * the current message, or the execution fails in the current message, so the
+ * time of that message stands for it. */
 static TimestampTz
 bound_at(void)
 {

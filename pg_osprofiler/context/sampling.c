@@ -4,10 +4,11 @@
  *	  osprofiler.sample_rate: some of the transactions without a context begin a
  *	  trace of their own.
  *
- * For each transaction it is drawn by lot, once, whether the client's statements
- * without a context become one trace, or are not traced. Statements that a function
- * runs belong to the statement that called it. No key has signed such a trace, so it
- * ends in this server: osprofiler.headers() does not pass it on.
+ * For each transaction it is decided once, at random, whether the client's
+ * statements without a context become one trace, or are not traced. Statements
+ * that a function runs belong to the statement that called it. No key has
+ * signed such a trace, so it ends in this server: osprofiler.headers() does not
+ * pass it on.
  */
 #include "pgosp.h"
 
@@ -16,8 +17,8 @@
 
 static pgospContext sampled = {PGOSP_SOURCE_SAMPLING, OSP_CTX_ACCEPTED};
 
-/* The start time of the last transaction for which a lot was drawn, and whether that
- * transaction is sampled. */
+/* The start time of the last transaction for which this was decided, and
+ * whether that transaction is sampled. */
 static TimestampTz drawn_in = 0;
 static bool is_sampled = false;
 

@@ -379,9 +379,10 @@ pgosp_context_of_known(void)
 }
 
 /*
- * Only returns the context if it is that of the statement that runs now. In the
- * extended protocol each message has a time of its own, but the portal stays
- * the same.
+ * Returns the context only if it is that of the statement that runs now: it was
+ * stored in the current message or for the active portal. The time of the
+ * message is not enough, because in the extended protocol the messages of one
+ * statement have different times.
  */
 const pgospContext *
 pgosp_context_last(void)

@@ -192,8 +192,8 @@ reserve(size_t size, size_t limit)
 			   : NULL;
 }
 
-/* Writes the start that is still to be written into the buffer; false: there is no
- * room. */
+/* Writes the start that has not been written yet (unwritten) to the buffer.
+ * False: there is no room. */
 static bool
 stage_start(void)
 {

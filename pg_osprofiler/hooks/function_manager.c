@@ -8,11 +8,12 @@
  * function of our own in its place for this one call. Ours gets the arguments,
  * opens the point and calls the original function.
  *
- * The function manager asks whether the hook is wanted when a function is looked up,
- * which may be long before it is called. While nothing is traced, or the most calls are
- * open, the answer is no, and then a call costs nothing. A function that was looked up
- * during that time and is kept (in an expression of PL/pgSQL that was already computed
- * in this transaction) is not seen later. For functions in SQL the answer is always no,
+ * The function manager asks whether the hook is wanted when a function is
+ * looked up, which may be long before it is called. While nothing is traced, or
+ * while as many calls are open as can be recorded, the answer is no, and then a
+ * call costs nothing. A function that was looked up during that time and is
+ * kept (in an expression of PL/pgSQL that was already computed in this
+ * transaction) is not seen later. For functions in SQL the answer is always no,
  * because yes would keep the planner from inlining them into the query.
  */
 #include "pgosp.h"

@@ -41,9 +41,11 @@ plan_measured(PGOSP_PLANNER_ARGS)
 }
 
 /*
- * Plans a statement while another one runs. told: the point of the planning, which is
- * open if plannings are reported. An error also gets a point of the statement, which
- * will have no other one, unless it is the client's own statement (EXPLAIN).
+ * Plans a statement while another one runs. told: the point of the planning,
+ * which is open only if plannings are reported. If the planning fails, the
+ * statement will not be executed, so it gets a point here, with the error. The
+ * client's own statement, which EXPLAIN has planned, needs none: EXPLAIN has a
+ * point.
  */
 static PlannedStmt *
 plan_traced(pgospPlanPoint *told, pgospPlan *plan,

@@ -205,8 +205,9 @@ end_utility(pgospStatementPoint *statement, pgospPoint *outer, bool stays,
 	}
 }
 
-/* Runs a statement whose point is open. statement: the one in command, or that of the
- * commit. */
+/* Runs a statement whose point is open. `statement` is that point. It is in
+ * command, except for a statement that ends a transaction:
+ * pgosp_commit_statement() has the point of that one. */
 static pgosp_hot pg_noinline void
 run_traced(pgospCommand *command, pgospStatementPoint *statement,
 		   PGOSP_UTILITY_ARGS)

@@ -243,8 +243,8 @@ void
 pgosp_commit_look(void)
 {
 	/*
-	 * Outside of a commit, everything that runs for a client runs in a portal,
-	 * except parsing, binding and what the planner computes.
+	 * What runs for a client outside of a portal runs in a commit, except for
+	 * parsing, binding, and functions that the planner calls.
 	 */
 	if (remembers && pgosp_current == NULL && ActivePortal == NULL &&
 		!pgosp_planning && MyBackendType == B_BACKEND &&

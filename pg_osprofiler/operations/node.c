@@ -81,8 +81,9 @@ pgosp_nodes_ask(QueryDesc *queryDesc)
 			INSTRUMENT_TIMER | INSTRUMENT_ROWS | INSTRUMENT_BUFFERS;
 }
 
-/* Plans below this cost are not counted while they are quick: PostgreSQL takes less
- * than a millisecond for it, if the cost is estimated well. */
+/* Rows of a cached plan below this cost are not counted as long as its
+ * executions are quick: PostgreSQL is expected to run it in less than a
+ * millisecond. */
 #define CHEAP_COST 100
 
 bool

@@ -91,7 +91,8 @@ pgosp_parse_was_slow(const char *string, const Query *query)
 		!is_first_statement(&facts))
 		return;
 
-	/* What was set for the next statement stays set, because that statement has not
+	/* A context that osprofiler.set_context has set for the next statement is
+	 * not used up here: this is only the parsing, and that statement has not
 	 * started yet. */
 	context = pgosp_context_of_statement(string, facts.location, facts.length);
 	if (context == NULL || pgosp_producer() == NULL)

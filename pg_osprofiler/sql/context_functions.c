@@ -59,8 +59,8 @@ context_now(void)
 	return context;
 }
 
-/* Why a context in the client's text was not used: a setting forbids it; NULL: there is
- * no such context. */
+/* Is there a context in the client's text that a setting forbids to use?
+ * Returns the reason as a sentence; NULL: there is no such context. */
 static const char *
 reason_in_text(void)
 {
@@ -82,8 +82,8 @@ reason_in_text(void)
 				 "off";
 }
 
-/* Why a traceparent in application_name was not used: a setting forbids it; NULL: there
- * is no such traceparent. */
+/* Is application_name a traceparent that a setting forbids to use? Returns the
+ * reason as a sentence; NULL: it is not. */
 static const char *
 reason_in_name(void)
 {

@@ -115,10 +115,10 @@ name_argument(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * Finds the parent for a point that the running statement starts. The point
- * becomes the statement's sibling, which it outlives; but it becomes a child of
- * a utility statement, which runs a procedure or a block of code. False:
- * nothing is traced.
+ * Finds the parent for a point that the running statement starts. The statement
+ * ends before that point does, so the point becomes its sibling. Only a utility
+ * statement, which runs a procedure or a block of code, becomes the point's
+ * parent. False: nothing is traced.
  */
 static bool
 find_parent(pgospParent *parent, osp_context *context)

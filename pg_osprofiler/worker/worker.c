@@ -548,8 +548,9 @@ wait_for_work(const pgospAgent *agent)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Waits for backends, which end at the same time and leave their rings to the
- * shipper. */
+/* At the shutdown of the server, backends end at the same time as this worker.
+ * Waits a moment for them, so that the agent still delivers the points in their
+ * rings. */
 static void
 await_backends(const pgospAgent *agent)
 {
