@@ -80,7 +80,7 @@ int cli_help(const char *text);
 /*
  * Reads options as getopt_long does, but reports a wrong option itself, in one
  * line, and then returns '?'. Returns -1 at the end of the options. With a '+'
- * before the letters the first word that is no option ends them.
+ * before the letters the first word that is not an option ends them.
  */
 int cli_next_option(int argc, char **argv, const char *shorts,
 					const struct option *longs);

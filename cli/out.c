@@ -104,7 +104,7 @@ open_temp(cli_out *out)
 
 /*
  * Replaces a path that is a symbolic link by its target. False, with errno: it
- * is no link, or the target's path is too long.
+ * is not a link, or the target's path is too long.
  */
 static bool
 follow_link(char path[PATH_MAX])

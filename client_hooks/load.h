@@ -16,7 +16,7 @@ extern void *ospq_find_libpq(void);
 /* The name under which programs are linked with libpq. */
 #define OSPQ_LIBPQ "libpq.so.5"
 
-/* Opens the library at a path; NULL if it does not exist, or is no libpq. */
+/* Opens the library at a path; NULL if it does not exist, or is not libpq. */
 typedef void *(*ospq_try_fn)(const char *path, const void *ctx);
 
 /*

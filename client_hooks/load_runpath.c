@@ -92,7 +92,7 @@ origin_of(const struct link_map *map, char out[PATH_MAX])
 }
 
 /*
- * Makes the path of libpq in a directory of DT_RUNPATH; false: it is no
+ * Makes the path of libpq in a directory of DT_RUNPATH; false: it is not an
  * absolute path.
  */
 static int

@@ -60,7 +60,7 @@ static const struct
 
 #define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
 
-/* The names of result states, the only export that is no function. */
+/* The names of result states, the only export that is not a function. */
 OSPQ_EXPORT char *const pgresStatus[] = {
 	(char *) "PGRES_EMPTY_QUERY",
 	(char *) "PGRES_COMMAND_OK",

@@ -5,7 +5,7 @@
  *
  * The file is read line by line, in a buffer that is as long as the longest
  * line. No lock is taken, so that a slow reader blocks no writer. A line that
- * has no end yet, is no notification, or is too long for one, is skipped.
+ * has no end yet, is not a notification, or is too long for one, is skipped.
  */
 #include "file.h"
 

@@ -97,7 +97,7 @@ osp_str osp__traces_id(const osp_traces *traces, size_t i);
 
 /*
  * Reads the name of a page, which is empty for the first page. OSP_EINVAL: it
- * is no such name.
+ * is not such a name.
  */
 osp_status osp__page_read(osp_page *page, osp_str text,
 						  osp_error *err) OSP_MUST_CHECK;

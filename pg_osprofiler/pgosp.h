@@ -51,8 +51,9 @@ extern void pgosp_call_end(const FmgrInfo *flinfo, const pgospError *error);
 /* The point of the innermost call, if that is a call of this function; else NULL. */
 extern pgospPoint *pgosp_call_of(const FmgrInfo *flinfo);
 
-/* Notes that the function of the innermost call calls itself by the same FmgrInfo: the
- * inner call is no operation, and pgosp_call_end comes once more. */
+/* Notes that the function of the innermost call calls itself by the same
+ * FmgrInfo: the inner call is not an operation, and pgosp_call_end comes once
+ * more. */
 extern void pgosp_call_again(void);
 
 /* Open the point of the function or trigger that is about to run. */
@@ -148,7 +149,8 @@ extern bool pgosp_parallel_open(pgospStatementPoint *worker,
 extern osp_str pgosp_text_of_statement(const char *string, int location,
 									   int length);
 
-/* The statement that a PREPARE prepares; the whole text if it is no PREPARE. */
+/* The statement that a PREPARE prepares; the whole text if it is not a
+ * PREPARE. */
 extern osp_str pgosp_text_behind_prepare(osp_str text);
 
 /*

@@ -12,13 +12,14 @@
 
 /* ---- the gates: is there anything to do at all? ---- */
 
-/* Open if a context is set in osprofiler.trace_info or .trace_hmac, or for the next
- * statement, or if statements are sampled; and if tracing is on and this is no parallel
- * worker without a context. */
+/* Open if a context is set in osprofiler.trace_info or .trace_hmac, or for the
+ * next statement, or if statements are sampled; and if tracing is on and this
+ * is not a parallel worker without a context. */
 extern bool pgosp_setting_gate;
 
-/* Open if comments are to be searched, tracing is on, this is no parallel worker, and
- * the session has seen a text that may have a context in a comment. */
+/* Open if comments are to be searched, tracing is on, this is not a parallel
+ * worker, and the session has seen a text that may have a context in a
+ * comment. */
 extern bool pgosp_comment_gate;
 
 /* What opens the gates besides the settings. */

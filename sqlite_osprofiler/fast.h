@@ -6,7 +6,7 @@
  * Nearly all statements are known to their thread (statement_cache.h), and
  * their stop only says how many rows there were, or how many were changed, and
  * how many VM steps were needed. All other cases (a context in the text, ids
- * that are no UUIDs, a notifier, a ring that lost records, a failure) take the
+ * that are not UUIDs, a notifier, a ring that lost records, a failure) take the
  * slow path in sqlite_operation.c.
  */
 #ifndef OSP_SQLITE_FAST_H

@@ -200,7 +200,7 @@ void doctor_add_psql(const doctor *d, doctor_result *r);
 
 /*
  * Appends a call of psql as a superuser: by the server's user if this user is
- * no superuser.
+ * not a superuser.
  */
 void doctor_add_superuser_psql(const doctor *d, doctor_result *r);
 

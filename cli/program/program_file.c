@@ -84,8 +84,8 @@ find_wrapped(const program_file *wrapper, char out[FIRST_LINE_MAX])
 }
 
 /*
- * Finds the interpreter that the first line of a script names; false: it is no
- * script. For `env NAME` the interpreter is NAME.
+ * Finds the interpreter that the first line of a script names; false: it is not
+ * a script. For `env NAME` the interpreter is NAME.
  */
 static bool
 read_first_line(const char *bytes, size_t len, char out[FIRST_LINE_MAX])

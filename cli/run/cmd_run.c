@@ -84,7 +84,7 @@ read_args(int argc, char **argv, run_args *args)
 	int c;
 
 	/*
-	 * The first word that is no option is the command. The words behind it
+	 * The first word that is not an option is the command. The words behind it
 	 * belong to the command.
 	 */
 	while ((c = cli_next_option(argc, argv, "+hq", longs)) != -1)

@@ -17,7 +17,7 @@
 typedef struct start_facts
 {
 	bool statement;
-	bool other; /* a call that is no statement */
+	bool other; /* a call that is not a statement */
 	bool told;
 	osp_str server;
 	osp_str port;

@@ -38,7 +38,8 @@ find_socket(const char *message, char directory[PATH_MAX], long *port)
 	return true;
 }
 
-/* The port of a server whose socket has this name, or 0: the file is no such socket. */
+/* The port of a server whose socket has this name, or 0: the file is not such a
+ * socket. */
 static long
 port_of(const char *directory, const char *name)
 {

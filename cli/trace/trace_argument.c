@@ -273,7 +273,7 @@ is_whole(const osp_report *report)
 }
 
 /*
- * How long to wait for a trace, in ms. If the name is no id, there is most
+ * How long to wait for a trace, in ms. If the name is not an id, there is most
  * likely no trace.
  */
 static unsigned

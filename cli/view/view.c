@@ -64,8 +64,8 @@ has_colors(const cli_view *view, int fd)
 }
 
 /*
- * The number of columns of a terminal; 0 if fd is no terminal, or the number is
- * unknown.
+ * The number of columns of a terminal; 0 if fd is not a terminal, or the number
+ * is unknown.
  */
 static unsigned
 terminal_width(int fd)

@@ -9,7 +9,8 @@
 static const char alphabet[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* The value of a character that is no digit has these bits; the largest digit is 63. */
+/* The value of a character that is not a digit has these bits; the largest
+ * digit is 63. */
 #define OTHER     0x40
 #define PAD       0x41
 #define NON_ASCII 0x80

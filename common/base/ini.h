@@ -24,7 +24,7 @@ typedef osp_status (*osp__ini_fn)(void *ctx, const osp__ini_setting *setting,
 /*
  * Calls fn for each setting of text, in order; name is the file's name, for
  * errors. Writes into text, where continuation lines are put together.
- * OSP_EINVAL: a line is no section, setting, continuation or comment.
+ * OSP_EINVAL: a line is not a section, setting, continuation or comment.
  */
 osp_status osp__ini_read(char *text, size_t len, const char *name,
 						 osp__ini_fn fn, void *ctx,

@@ -5,7 +5,7 @@
  */
 #include "base/log_limit.h"
 
-/* FNV-1a hash of the characters that are no digits; never 0. */
+/* FNV-1a hash of the characters that are not digits; never 0. */
 static uint64_t
 number_of(const char *text)
 {

@@ -18,7 +18,7 @@ typedef struct osp__file
 } osp__file;
 
 /*
- * Reads the whole file at path. OSP_EINVAL: it is no regular file, or longer
+ * Reads the whole file at path. OSP_EINVAL: it is not a regular file, or longer
  * than max bytes; OSP_EPERM: it may not be read, or secret is set and others
  * may read or write it; OSP_ENOENT; OSP_EIO; OSP_ENOMEM.
  */

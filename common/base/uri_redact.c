@@ -3,10 +3,10 @@
  * uri_redact.c
  *	  Hides all possible secrets in connection strings that messages and logs show.
  *
- * A connection string is often shown because something is wrong with it, so it may be
- * malformed. Only what is known to be harmless is shown: the scheme, the user, hosts
- * and ports, the path, and the values of options that are no secret. The value of an
- * unknown option, such as a mistyped one, is hidden.
+ * A connection string is often shown because something is wrong with it, so it
+ * may be malformed. Only what is known to be harmless is shown: the scheme, the
+ * user, hosts and ports, the path, and the values of options that are not
+ * secret. The value of an unknown option, such as a mistyped one, is hidden.
  */
 #include <strings.h>
 
@@ -88,7 +88,7 @@ holds(osp_str text, const char *word)
 	return false;
 }
 
-/* Options of the drivers, and those of libpq, whose values are no secret. */
+/* Options of the drivers, and those of libpq, whose values are not secret. */
 static const char harmless[] =
 	" ca ssl ttl user host port topic proxy resource options "
 	/* redis */

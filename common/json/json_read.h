@@ -4,12 +4,12 @@
  *	  Reading a JSON text as Python's json.loads does. Private to the
  *	  project.
  *
- * A text is read by yyjson, which gives values but not their places in the text. This
- * reader finds the places from the keys, so that a member can be copied as it was
- * written, digit for digit. Beyond what yyjson takes, escapes of lone surrogates are
- * accepted (in values they are encoded as if they were characters), as are NaN,
- * Infinity and -Infinity in exactly these spellings, and bytes that are no UTF-8.
- * Nesting is bounded by OSP_JSON_DEPTH_MAX.
+ * A text is read by yyjson, which gives values but not their places in the
+ * text. This reader finds the places from the keys, so that a member can be
+ * copied as it was written, digit for digit. Beyond what yyjson takes, escapes
+ * of lone surrogates are accepted (in values they are encoded as if they were
+ * characters), as are NaN, Infinity and -Infinity in exactly these spellings,
+ * and bytes that are not UTF-8. Nesting is bounded by OSP_JSON_DEPTH_MAX.
  */
 #ifndef OSPROFILER_JSON_READ_H
 #define OSPROFILER_JSON_READ_H

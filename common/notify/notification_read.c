@@ -13,7 +13,7 @@ typedef struct member_name
 {
 	osp_str key;
 	osp__part_name part;
-	bool required; /* else a value that is no string is read as null */
+	bool required; /* else a value that is not a string is read as null */
 } member_name;
 
 #define MEMBER(key, part, required)            \
@@ -74,7 +74,7 @@ add_utf8(osp_buf *texts, osp_str text)
 
 /*
  * Notes where the text of a string lies: between its quotes, or among the
- * decoded texts. A value that is no string gets an empty part.
+ * decoded texts. A value that is not a string gets an empty part.
  */
 static void
 take_text(parsing *p, const osp__json_reader *reader, osp__part_name name,

@@ -392,7 +392,8 @@ put_error(const attributes *a)
 	put(a, OSP_STR(PREFIX "etype"), etype);
 }
 
-/* Appends the ids that are no UUIDs, for the span's own ids are then hashes. */
+/* Appends the ids that are not UUIDs, for the span's own ids are then
+ * hashes. */
 static void
 put_ids(const attributes *a)
 {

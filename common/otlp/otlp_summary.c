@@ -104,8 +104,9 @@ add_word(summarizing *s, osp_str word, bool continues)
 	out->len += word.len;
 }
 
-/* Does the word before say that this word is no operation? Examples: FOR UPDATE, ON
- * DELETE, DO UPDATE, THEN INSERT, FOR NO KEY UPDATE, AFTER INSERT. */
+/* Does the word before say that this word is not an operation? Examples: FOR
+ * UPDATE, ON DELETE, DO UPDATE, THEN INSERT, FOR NO KEY UPDATE, AFTER
+ * INSERT. */
 static bool
 is_no_operation(const summarizing *s, const osp_sql_token *token)
 {

@@ -81,11 +81,12 @@ typedef struct osp_config
 } osp_config;
 
 /*
- * Fills *config. path names the ini file; NULL: the file that OSPROFILER_CONF names, if
- * it is set. A value that is not allowed, a line that is no setting, or a file that
- * cannot be read is OSP_EINVAL or OSP_EIO, with file, line and what is allowed; unknown
- * keys of the section are skipped, as upstream does. Reading the file may also fail
- * with OSP_ENOENT, OSP_EPERM or OSP_ENOMEM. On failure nothing is left to free.
+ * Fills *config. path names the ini file; NULL: the file that OSPROFILER_CONF
+ * names, if it is set. A value that is not allowed, a line that is not a
+ * setting, or a file that cannot be read is OSP_EINVAL or OSP_EIO, with file,
+ * line and what is allowed; unknown keys of the section are skipped, as
+ * upstream does. Reading the file may also fail with OSP_ENOENT, OSP_EPERM or
+ * OSP_ENOMEM. On failure nothing is left to free.
  *
  * connection_string is empty if none is configured, see
  * osp_config_need_connection. Variables that are set to nothing count as not set.

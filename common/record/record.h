@@ -372,9 +372,9 @@ typedef struct osp_record
 
 /*
  * Reads the record at bytes, of which avail can be read. Returns its size, or 0
- * if the bytes are no complete and valid record. The lengths, nesting and types
- * of the attributes in info are checked. Of a pad, only kind is filled. bytes
- * must not change meanwhile, so a reader of a ring copies first.
+ * if the bytes are not a complete and valid record. The lengths, nesting and
+ * types of the attributes in info are checked. Of a pad, only kind is filled.
+ * bytes must not change meanwhile, so a reader of a ring copies first.
  */
 size_t osp_record_read(const void *bytes, size_t avail,
 					   osp_record *out) OSP_MUST_CHECK;

@@ -82,11 +82,12 @@ void osp__remark_stop(yyjson_val *info, osp__description *what);
 osp_status osp__report_decode(osp_report *report, osp_str inside,
 							  osp_buf *out) OSP_MUST_CHECK;
 
-/* The inside of a JSON string; empty if value is no string. */
+/* The inside of a JSON string; empty if value is not a string. */
 osp_str osp__report_inside(osp_str value);
 
-/* Reads a number that is not negative from its text, because the JSON reader keeps
- * numbers as text; 0 if value is no number. The result may be infinite. */
+/* Reads a number that is not negative from its text, because the JSON reader
+ * keeps numbers as text; 0 if value is not a number. The result may be
+ * infinite. */
 double osp__report_number(yyjson_val *value);
 
 /* Larger numbers are taken for damage, and nothing is said about them. */

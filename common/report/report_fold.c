@@ -189,8 +189,8 @@ make_fold(folding *f, const entry *entries, size_t count)
 	return OSP_OK;
 }
 
-/* Makes a fold of entries with the same key that are no outliers, and one of the
- * outliers if there are enough. The entries are sorted by duration. */
+/* Makes a fold of entries with the same key that are not outliers, and one of
+ * the outliers if there are enough. The entries are sorted by duration. */
 static osp_status
 make_folds(folding *f, const entry *entries, size_t count)
 {

@@ -20,8 +20,8 @@ typedef struct range
 static const range spaces[] = {
 	{0x09, 0x0d}, {0x20, 0x20}, {0x85, 0x85}, {0x2028, 0x2029}};
 
-/* Characters that are escaped: controls, those that change the direction of text or are
- * invisible, and those that are no text. */
+/* Characters that are escaped: controls, those that change the direction of
+ * text or are invisible, and those that are not text. */
 static const range escaped[] = {{0x00, 0x1f},
 								{0x7f, 0x9f},
 								{0xad, 0xad},

@@ -149,9 +149,9 @@ write_header(osp_spool *spool, osp_error *err)
 }
 
 /*
- * Reads the header of a file of size bytes. OSP_EPROTO: the file is no spool.
- * If one mark is damaged, the other may be out of date; then some points are
- * delivered again.
+ * Reads the header of a file of size bytes. OSP_EPROTO: the file is not a
+ * spool. If one mark is damaged, the other may be out of date; then some points
+ * are delivered again.
  */
 osp_status
 osp__spool_read_header(osp_spool *spool, uint64_t size, osp_error *err)

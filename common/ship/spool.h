@@ -26,9 +26,9 @@ typedef struct osp_spool osp_spool;
 
 /*
  * Opens or makes the file at path (mode 0600), which may take up limit bytes,
- * and checks its contents. A file that is no spool is renamed to path + ".bad".
- * OSP_EBUSY: another process has it; OSP_EPERM: it is no regular file of this
- * user; OSP_EIO; OSP_ENOMEM.
+ * and checks its contents. A file that is not a spool is renamed to path +
+ * ".bad". OSP_EBUSY: another process has it; OSP_EPERM: it is not a regular
+ * file of this user; OSP_EIO; OSP_ENOMEM.
  */
 osp_status osp_spool_open(const osp_allocator *alc, const char *path,
 						  uint64_t limit, osp_spool **out,
@@ -37,9 +37,9 @@ void osp_spool_close(osp_spool *spool);
 
 /*
  * Opens the file at path for reading by osp_spool_begin, osp_spool_next and
- * osp_spool_close only. The file is not changed, and its owner may continue to use it:
- * a record that is removed meanwhile is skipped. OSP_EPERM, OSP_EIO, OSP_ENOMEM as for
- * osp_spool_open; OSP_ENOENT; OSP_EPROTO: it is no spool.
+ * osp_spool_close only. The file is not changed, and its owner may continue to
+ * use it: a record that is removed meanwhile is skipped. OSP_EPERM, OSP_EIO,
+ * OSP_ENOMEM as for osp_spool_open; OSP_ENOENT; OSP_EPROTO: it is not a spool.
  */
 osp_status osp_spool_peek(const osp_allocator *alc, const char *path,
 						  osp_spool **out, osp_error *err) OSP_MUST_CHECK;

@@ -66,8 +66,8 @@ struct osp_spool
 osp_spool *osp__spool_new(const osp_allocator *alc, const char *path,
 						  uint64_t limit);
 
-/* Reads the header of the file, which has size bytes. OSP_EPROTO: the file is no
- * spool. */
+/* Reads the header of the file, which has size bytes. OSP_EPROTO: the file is
+ * not a spool. */
 osp_status osp__spool_read_header(osp_spool *spool, uint64_t size,
 								  osp_error *err) OSP_MUST_CHECK;
 

@@ -3,9 +3,10 @@
  * sql_comment.c
  *	  Contexts in the comments of SQL statements (sqlcommenter).
  *
- * A signed context grants access, so its comment is read strictly. A traceparent grants
- * nothing, and many programs write it in many ways: in a comment that is no list of
- * key='value' pairs, it is searched for by its name.
+ * A signed context grants access, so its comment is read strictly. A
+ * traceparent grants nothing, and many programs write it in many ways: in a
+ * comment that is not a list of key='value' pairs, it is searched for by its
+ * name.
  */
 #include "sql/sql_text.h"
 

@@ -104,9 +104,9 @@ begin_statement(place *at, const rewriting *rules, const char *end)
 }
 
 /*
- * Does something follow the name of a setting or pragma that is no sign before a
- * value? It may be a value in a statement that lacks the sign. A string is masked
- * in any case.
+ * Does something follow the name of a setting or pragma that is not a sign
+ * before a value? It may be a value in a statement that lacks the sign. A
+ * string is masked in any case.
  */
 static bool
 lacks_sign(const place *at, const osp_sql_token *token)

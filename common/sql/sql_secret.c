@@ -110,7 +110,7 @@ typedef struct flat
 	osp_str word;
 } flat;
 
-/* The next part of the text that is no comment. */
+/* The next part of the text that is not a comment. */
 static bool
 next_part(flat *f)
 {
@@ -430,8 +430,8 @@ osp_sql_is_known(osp_str text, osp_sql_dialect dialect)
 	return true;
 }
 
-/* Words that may follow EXECUTE and are no prepared statement: the function of a
- * trigger, a string to execute, a privilege. */
+/* Words that may follow EXECUTE and are not a prepared statement: the function
+ * of a trigger, a string to execute, a privilege. */
 static const char *const others[] = {
 	"function", "procedure", "format", "on", NULL};
 

@@ -6,7 +6,7 @@
  *
  * PostgreSQL's extension, the hooks of libpq and SQLite's tracer use this, and
  * nothing else reads SQL. Nothing here allocates (except osp_sql_record), fails
- * or reads outside of the given text; text that is no SQL gives some tokens,
+ * or reads outside of the given text; text that is not SQL gives some tokens,
  * too. Text may have any encoding in which ASCII characters are single bytes
  * and no byte below '0' is part of a longer character; if the input is valid
  * UTF-8, the output is, too.

@@ -231,7 +231,7 @@ store_errors(sending *s, const osp_notification *items, size_t count)
 	}
 	status = flush(s, ELASTIC_ERROR_INDEX, gathered);
 
-	/* A refusal here is not counted, since these documents are no points. */
+	/* A refusal here is not counted, since these documents are not points. */
 	s->refused = refused;
 	return status;
 }

@@ -66,7 +66,7 @@ osp_status osp__http_bad_string(const osp_http_target *target, const char *what,
 								osp_error *err);
 osp_status osp__http_no_memory(const osp_http_target *target, osp_error *err);
 
-/* Splits Name:value. False: the name is no token of HTTP. */
+/* Splits Name:value. False: the name is not a token of HTTP. */
 bool osp__http_divide(osp_str text, osp_str *name,
 					  osp_str *value) OSP_MUST_CHECK;
 

@@ -46,7 +46,7 @@ make_json(osp_driver_conn *conn, const osp_str row[COLUMN_COUNT])
 /*
  * Passes the notification of each row of conn->statement to fn. If only is not
  * NULL, rows of other traces are skipped: the server may compare ids without
- * regard to case. Rows that are no notification are skipped, too. A missing
+ * regard to case. Rows that are not notifications are skipped, too. A missing
  * table has no rows.
  */
 static osp_status

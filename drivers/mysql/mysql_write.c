@@ -4,7 +4,7 @@
  *	  Storing batches, as multi-row INSERTs of about a megabyte.
  *
  * Each statement is stored whole or not at all. Rows that the server will never
- * accept (an id that is longer than the column, text that is no UTF-8, a row
+ * accept (an id that is longer than the column, text that is not UTF-8, a row
  * that is longer than max_allowed_packet) are found by halving the batch, and
  * left out.
  *

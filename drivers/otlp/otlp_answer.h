@@ -16,7 +16,7 @@ typedef struct otlp_answer
 
 /*
  * Reads an ExportTraceServiceResponse. Unknown fields are skipped. False: the
- * bytes are no such message.
+ * bytes are not such a message.
  */
 bool otlp_answer_read(osp_str bytes, otlp_answer *out) OSP_MUST_CHECK;
 

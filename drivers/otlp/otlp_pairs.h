@@ -92,7 +92,8 @@ void otlp_pairs_commit(otlp_pairs *pairs, int64_t now_ns);
 /* Restores the table as it was before the batch. */
 void otlp_pairs_rollback(otlp_pairs *pairs);
 
-/* Adds a point that was read from the file. OSP_EPROTO: it is no notification. */
+/* Adds a point that was read from the file. OSP_EPROTO: it is not a
+ * notification. */
 osp_status otlp_pairs_restore(otlp_pairs *pairs, osp_str json,
 							  int64_t arrived_ns, bool done) OSP_MUST_CHECK;
 

@@ -40,8 +40,8 @@ fits(const osp_driver_conn *conn, const PGresult *row)
 }
 
 /*
- * Passes the notification of each row of a statement to fn. Rows that are no
- * notification are skipped. A missing table has no rows.
+ * Passes the notification of each row of a statement to fn. Rows that are not
+ * notifications are skipped. A missing table has no rows.
  */
 static osp_status
 each_row(osp_driver_conn *conn, const char *statement, const char *parameter,

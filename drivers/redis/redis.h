@@ -108,7 +108,8 @@ osp_status osp__redis_begin_call(osp_redis *redis,
 /* Returns a key of a trace. It is borrowed until the next one is made. */
 osp_str osp__redis_key(osp_redis *redis, const char *prefix, osp_str base_id);
 
-/* Finds the base_id in a key with this prefix. Returns false if it is no such key. */
+/* Finds the base_id in a key with this prefix. Returns false if it is not such
+ * a key. */
 bool osp__redis_id_of(const osp_redis *redis, osp_str key, const char *prefix,
 					  osp_str *base_id) OSP_MUST_CHECK;
 
@@ -177,7 +178,7 @@ uint32_t osp__redis_add_node(osp_redis *redis, osp_str name, unsigned port);
 
 /*
  * Asks nodes[0], which must be connected, which node holds which slot. If the
- * server is no cluster, the result is OSP_OK, and slots NULL.
+ * server is not a cluster, the result is OSP_OK, and slots NULL.
  */
 osp_status osp__redis_learn_slots(osp_redis *redis,
 								  osp_error *err) OSP_MUST_CHECK;
@@ -192,7 +193,7 @@ bool osp__redis_moved(osp_redis *redis) OSP_MUST_CHECK;
 
 /*
  * Connects nodes[0] to the master that the sentinels name. OSP_EUNAVAIL: the
- * server that they name is no master, or they name none.
+ * server that they name is not a master, or they name none.
  */
 osp_status osp__redis_find_master(osp_redis *redis,
 								  osp_error *err) OSP_MUST_CHECK;

@@ -229,8 +229,8 @@ read_slots(osp_redis *redis)
 }
 
 /*
- * Is the reply the error of a server that is no cluster, that does not know the
- * command, or that does not let us ask? All these errors contain the word
+ * Is the reply the error of a server that is not a cluster, that does not know
+ * the command, or that does not let us ask? All these errors contain the word
  * "cluster".
  */
 static bool

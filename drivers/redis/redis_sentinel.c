@@ -6,7 +6,7 @@
  * The sentinels are asked again after every failure, and at intervals: a master
  * that became a replica refuses writes (READONLY), one that died does not
  * answer, and one whose replica was made the master has no replica that
- * confirms its writes (redis_write.c). If the server that they name is no
+ * confirms its writes (redis_write.c). If the server that they name is not a
  * master, nothing is written to it.
  */
 #include "redis.h"

@@ -234,7 +234,7 @@ set_next(osp_str text)
 		return;
 	else
 	{
-		/* A text that is no context at all counts as an unsigned one. */
+		/* A text that is not a context at all counts as an unsigned one. */
 		next.verdict =
 			found == OSP_CTX_MALFORMED ? OSP_CTX_MALFORMED : OSP_CTX_UNSIGNED;
 		next.refused_traceparent = value.len > 0;

@@ -3,11 +3,11 @@
  * utility.c
  *	  Traces utility statements, by the ProcessUtility hook.
  *
- * A utility statement runs from call to return. Statements that set or reset the
- * context itself (SET osprofiler.*, RESET ALL, DISCARD ALL) are no points, nor are the
- * steps into which PostgreSQL divides a statement (such as the sequence of a serial
- * column). The point of a COMMIT stays open until the transaction has ended: see
- * commit.c.
+ * A utility statement runs from call to return. Statements that set or reset
+ * the context itself (SET osprofiler.*, RESET ALL, DISCARD ALL) are not points,
+ * nor are the steps into which PostgreSQL divides a statement (such as the
+ * sequence of a serial column). The point of a COMMIT stays open until the
+ * transaction has ended: see commit.c.
  */
 #include "pgosp_catch.h"
 #include "pgosp_known.h"

@@ -175,10 +175,10 @@ OSP_API bool osp_traceparent_read(osp_str text,
 								  osp_traceparent *out) OSP_MUST_CHECK;
 
 /*
- * Writes the value of a traceparent header for a service that is called from the
- * operation parent_id of the trace base_id. The value is terminated, is marked as
- * sampled and holds the lower half of parent_id. False, and an empty text, if the ids
- * are no UUIDs or the header would not be valid.
+ * Writes the value of a traceparent header for a service that is called from
+ * the operation parent_id of the trace base_id. The value is terminated, is
+ * marked as sampled and holds the lower half of parent_id. False, and an empty
+ * text, if the ids are not UUIDs or the header would not be valid.
  */
 #define OSP_TRACEPARENT_LEN 55
 OSP_API bool osp_traceparent_write(const osp_id *base_id,

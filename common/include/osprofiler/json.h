@@ -47,8 +47,8 @@ OSP_API osp_status osp_json_members(osp_buf *buf, osp_str json,
 
 /*
  * Appends the text of a string that is a member of a JSON object; "a.b" is the
- * member b of the object a. OSP_ENOENT: there is no such member, or it is no
- * string; OSP_EPROTO: json is no JSON object.
+ * member b of the object a. OSP_ENOENT: there is no such member, or it is not a
+ * string; OSP_EPROTO: json is not a JSON object.
  */
 OSP_API osp_status osp_json_member_text(osp_buf *buf, osp_str json,
 										osp_str name) OSP_MUST_CHECK;

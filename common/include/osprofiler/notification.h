@@ -83,10 +83,10 @@ typedef struct osp_notification
 } osp_notification;
 
 /*
- * Reads a notification from JSON. Texts are borrowed from json where they need no
- * decoding, else from scratch, which is emptied first and grows. OSP_EPROTO, with the
- * reason: name, base_id, trace_id or timestamp is missing or of a wrong type. Any other
- * member that is no text is read as null.
+ * Reads a notification from JSON. Texts are borrowed from json where they need
+ * no decoding, else from scratch, which is emptied first and grows. OSP_EPROTO,
+ * with the reason: name, base_id, trace_id or timestamp is missing or of a
+ * wrong type. Any other member that is not text is read as null.
  */
 OSP_API osp_status osp_notification_read(osp_str json, osp_buf *scratch,
 										 osp_notification *out,

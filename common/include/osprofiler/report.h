@@ -29,7 +29,8 @@ OSP_API void osp_report_free(osp_report *report);
 
 /*
  * Adds a notification, as a collector gave it; json is borrowed. OSP_EPROTO:
- * json is no notification; it is counted and the report continues without it.
+ * json is not a notification; it is counted and the report continues without
+ * it.
  */
 OSP_API osp_status osp_report_add(osp_report *report, osp_str json,
 								  osp_error *err) OSP_MUST_CHECK;
@@ -131,8 +132,8 @@ OSP_API osp_status osp_report_chrome_write(osp_report *report,
 OSP_API osp_status osp_report_otlp_write(osp_report *report, osp_write_fn write,
 										 void *ctx) OSP_MUST_CHECK;
 
-/* How many operations osp_report_otlp_write() left out because their ids are no
- * texts. */
+/* How many operations osp_report_otlp_write() left out because their ids are
+ * not texts. */
 OSP_API size_t osp_report_unexported(const osp_report *report);
 
 /*

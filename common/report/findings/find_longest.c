@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * find_longest.c
- *	  Finds the longest statements of which the rules explain little. They are no
- *	  findings: it is known where the time went, but not why.
+ *	  Finds the longest statements of which the rules explain little. They are
+ *	  not findings: it is known where the time went, but not why.
  */
 #include "report/findings/sqlite_function.h"
 

@@ -170,7 +170,7 @@ static const char *const functions[] = {
 	"zeroblob",
 };
 
-/* Words before a parenthesis that are no function calls; sorted. */
+/* Words before a parenthesis that are not function calls; sorted. */
 static const char *const keywords[] = {
 	"all",       "and",          "as",      "between", "by",       "case",
 	"cast",      "check",        "collate", "column",  "conflict", "default",
@@ -184,7 +184,7 @@ static const char *const keywords[] = {
 	"with",
 };
 
-/* Words that are followed by a name which is no function; sorted. */
+/* Words that are followed by a name which is not a function; sorted. */
 static const char *const before_names[] = {"as",
 										   "from",
 										   "index",

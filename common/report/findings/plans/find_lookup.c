@@ -47,7 +47,7 @@ next_node(const osp__findings *f, osp__op *op)
 	return op;
 }
 
-/* The member with the condition of a join; NULL: op is no join. */
+/* The member with the condition of a join; NULL: op is not a join. */
 static const char *
 condition_key(const osp__op *op)
 {

@@ -55,8 +55,9 @@ look(osp__findings *f)
 		if (attempt == NULL || group == NULL)
 			continue;
 
-		/* A loop in the database that continues is no new attempt. If it fails again,
-		 * the time until then was spent on undoing this failure. */
+		/* A loop in the database that continues is not a new attempt. If it
+		 * fails again, the time until then was spent on undoing this
+		 * failure. */
 		if (!is_caught(op))
 			group->sums[SUM_RETRIES]++;
 		else if (!attempt->failed)
