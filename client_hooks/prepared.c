@@ -96,7 +96,7 @@ ospq_prepared_remove(ospq_prepared *prepared, osp_str name)
 		drop(prepared, link);
 }
 
-/* Doubles the buckets. Without memory the chains just get longer. */
+/* Doubles the buckets. If there is no memory, the chains just get longer. */
 static void
 grow(ospq_prepared *prepared)
 {

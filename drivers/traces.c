@@ -81,7 +81,7 @@ find_slot(const osp_traces *traces, osp_str id, uint64_t hash)
 	return &traces->slots[at];
 }
 
-/* Doubles the room. Without memory the set stays as it was. */
+/* Doubles the room. If there is no memory, the set stays as it was. */
 static osp_status
 grow(osp_traces *traces)
 {

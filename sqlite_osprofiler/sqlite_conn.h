@@ -236,7 +236,8 @@ typedef struct osp_sqlite_spares
 extern __thread osp_sqlite_spares osp_sqlite__spares
 	__attribute__((tls_model("initial-exec")));
 
-/* Allocate and free a statement that is in no list. New is NULL without memory. */
+/* Allocate and free a statement that is in no list. New is NULL if there is no
+ * memory. */
 osp_sqlite_stmt *osp_sqlite__stmt_new_slow(void);
 void osp_sqlite__stmt_free_slow(osp_sqlite_stmt *st);
 

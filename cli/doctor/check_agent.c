@@ -71,7 +71,7 @@ report_former(const doctor *d, doctor_result *r)
 	former_runs_term(&former);
 }
 
-/* Is the agent stopped by a signal? Then says what has it go on. */
+/* Is the agent stopped by a signal? Then says how to continue it. */
 static bool
 report_stopped(const doctor *d, doctor_result *r, const osp_run_totals *totals)
 {

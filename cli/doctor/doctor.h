@@ -91,7 +91,7 @@ typedef struct doctor
 	const char *connection_string;
 	const char *transport_url;
 	const char *run_directory_given;
-	bool fix;             /* execute the command lines that mend something */
+	bool fix;             /* execute the command lines that correct something */
 	bool unfix;           /* take back what --fix changed in a server */
 	bool add_key;         /* give the server this side's key in any case */
 	bool move_collector;  /* have the server deliver to the collector here */
@@ -258,8 +258,8 @@ bool doctor_own_path(char path[PATH_MAX]) OSP_MUST_CHECK;
 
 /* --- doctor_fix.c --- */
 
-/* Executes the command line that mends a wrong step, says so on stderr, and tries the
- * step again. */
+/* Executes the command line that corrects a wrong step, says so on stderr, and
+ * tries the step again. */
 void doctor_fix(doctor *d, doctor_step step);
 
 /* --- doctor_print.c --- */

@@ -220,7 +220,7 @@ report_nested_failure(doctor_result *r)
 }
 
 /*
- * Tries the step again after it was mended, and renews what it depends on.
+ * Tries the step again after it was corrected, and renews what it depends on.
  * False: the server can no longer be reached.
  */
 static bool

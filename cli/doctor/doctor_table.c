@@ -163,7 +163,7 @@ doctor_check_step(doctor *d, doctor_step step)
 }
 
 /*
- * May --fix mend this step? Nothing is made here for a server that cannot be
+ * May --fix correct this step? Nothing is made here for a server that cannot be
  * reached.
  */
 static bool

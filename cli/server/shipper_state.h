@@ -8,7 +8,7 @@
 
 #include "server/server_connection.h"
 
-#define CLI_STATE_STOPPED 'T' /* by a signal; SIGCONT has it go on */
+#define CLI_STATE_STOPPED 'T' /* by a signal; SIGCONT continues it */
 
 /*
  * The state of a shipper of this host as Linux abbreviates it ("T" is stopped);

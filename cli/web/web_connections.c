@@ -42,7 +42,8 @@ add_connection(struct MHD_Connection *connection, void **state)
 		connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	web_connection *added = calloc(1, sizeof(*added));
 
-	/* Without memory only libmicrohttpd limits the time of this connection. */
+	/* If there is no memory, only libmicrohttpd limits the time of this
+	 * connection. */
 	if (added == NULL || info == NULL)
 	{
 		free(added);

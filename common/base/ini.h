@@ -17,7 +17,7 @@ typedef struct osp__ini_setting
 	unsigned line; /* the line of the key */
 } osp__ini_setting;
 
-/* A result other than OSP_OK ends the reading and is handed on. */
+/* A result other than OSP_OK ends the reading and is returned. */
 typedef osp_status (*osp__ini_fn)(void *ctx, const osp__ini_setting *setting,
 								  osp_error *err);
 

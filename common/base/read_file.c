@@ -4,7 +4,7 @@
  *	  Reading a small file that may hold secrets.
  *
  * The memory is allocated once, so that no copy of a secret is left behind in
- * memory that was given back.
+ * freed memory.
  */
 #include "base/read_file.h"
 

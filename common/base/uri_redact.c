@@ -267,8 +267,9 @@ login_end(osp_str scheme, osp_str rest)
 	return at != NULL ? (size_t) (at - rest.ptr) : 0;
 }
 
-/* Shows the login without its password and removes it from rest. The text behind a raw
- * "@" in the login is hidden too, for it may be part of the password. */
+/* Shows the login without its password and removes it from rest. The text
+ * behind a raw "@" in the login is hidden too, because it may be part of the
+ * password. */
 static void
 show_login(shown_text *out, osp_str *rest, size_t end)
 {

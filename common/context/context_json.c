@@ -3,9 +3,9 @@
  * context_json.c
  *	  Reading the JSON of a signed context as Python's json.loads does.
  *
- * The reader of json/ accepts more than a context may hold. Bytes that are not UTF-8
- * make a context unreadable, as they do for Python. An id may hold no escape of a lone
- * surrogate, for no collector can keep it.
+ * The reader of json/ accepts more than a context may hold. Bytes that are not
+ * UTF-8 make a context unreadable, as they do for Python. An id may hold no
+ * escape of a lone surrogate, because no collector can keep it.
  */
 #include "context/context_json.h"
 

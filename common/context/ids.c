@@ -41,7 +41,8 @@ begin_without_kernel(osp__id_source *source)
 									(uint64_t) (uintptr_t) source,
 									(uint64_t) i};
 
-		/* Without memory for the MAC, the moment and the process are the seed. */
+		/* If there is no memory for the MAC, the moment and the process are the
+		 * seed. */
 		if (hmac == NULL ||
 			!osp__hmac_sign(
 				hmac, osp_str_n((const char *) moment, sizeof(moment)), mac[i]))

@@ -127,8 +127,8 @@ has_byte_order_mark(osp_str text)
 	return false;
 }
 
-/* Refuses a line that holds characters no key has on purpose, for the other side's key
- * would differ. The line's end, also CR LF, is not part of it. */
+/* Refuses a line that holds characters no key has on purpose, because the other
+ * side's key would differ. The line's end, also CR LF, is not part of it. */
 static osp_status
 check_line(osp_str line, size_t number, const char *path, osp_error *err)
 {

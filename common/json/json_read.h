@@ -38,7 +38,7 @@ typedef struct osp__json_reader
 					* themselves before they are used */
 } osp__json_reader;
 
-/* Larger texts use memory of alc, which the next call gives back. */
+/* Larger texts use memory of alc, which the next call frees. */
 void osp__json_reader_init(osp__json_reader *reader, const osp_allocator *alc,
 						   char *space, size_t space_size);
 void osp__json_reader_term(osp__json_reader *reader);

@@ -392,7 +392,7 @@ put_error(const attributes *a)
 	put(a, OSP_STR(PREFIX "etype"), etype);
 }
 
-/* Appends the ids that are not UUIDs, for the span's own ids are then
+/* Appends the ids that are not UUIDs, because the span's own ids are then
  * hashes. */
 static void
 put_ids(const attributes *a)

@@ -4,9 +4,9 @@
  *	  Writing protobuf: the few kinds of fields that OTLP's spans are made of.
  *
  * Fields are appended to a buffer in the order of the calls. A message within a
- * message is written to a buffer of its own first, for its length stands before
- * it. See docs/drivers.md for why no library does this. Texts have to be UTF-8:
- * otlp_text.h makes them so.
+ * message is written to a buffer of its own first, because its length stands
+ * before it. See docs/drivers.md for why no library does this. Texts have to be
+ * UTF-8: otlp_text.h makes them so.
  */
 #ifndef OSP_OTLP_PROTO_H
 #define OSP_OTLP_PROTO_H

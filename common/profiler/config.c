@@ -5,7 +5,7 @@
  *	  environment.
  *
  * One table lists all settings. Texts may be secrets: they are wiped before
- * their memory is given back, and no message shows one.
+ * their memory is freed, and no message shows one.
  */
 #include "profiler/config.h"
 
@@ -269,8 +269,8 @@ is_section(osp_str section, const char *name)
 		   strncasecmp(section.ptr, name, section.len) == 0;
 }
 
-/* Reads how oslo.messaging uses RabbitMQ. Bad values are ignored here, for the service
- * itself checks them. */
+/* Reads how oslo.messaging uses RabbitMQ. Bad values are ignored here, because
+ * the service itself checks them. */
 static osp_status
 read_rabbit_setting(source *from, const osp__ini_setting *found, osp_error *err)
 {

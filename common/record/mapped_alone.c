@@ -3,10 +3,11 @@
  * mapped_alone.c
  *	  Asks the kernel who else uses a file.
  *
- * The kernel grants a write lease on a file only if no other descriptor has it open,
- * and a mapping keeps its file open until it is unmapped, whatever happened to
- * descriptors, user, root directory and namespaces of its process. So if the lease is
- * granted, no producer has the ring mapped. The lease is given back at once.
+ * The kernel grants a write lease on a file only if no other descriptor has it
+ * open, and a mapping keeps its file open until it is unmapped, whatever
+ * happened to descriptors, user, root directory and namespaces of its process.
+ * So if the lease is granted, no producer has the ring mapped. The lease is
+ * released at once.
  *
  * This holds only for file systems that map their own files. An overlay maps files of
  * the layer below, but grants leases on its own; there the answer is unknown.

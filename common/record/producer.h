@@ -32,7 +32,7 @@ typedef struct osp_producer_options
  */
 typedef struct osp_producer
 {
-	osp_ring ring; /* first, for its functions cast it to the producer */
+	osp_ring ring; /* first, because its functions cast it to the producer */
 	osp_runstat *stat;
 	uint64_t ring_size; /* as in the options */
 	uint64_t ring_total;

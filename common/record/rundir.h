@@ -38,8 +38,8 @@ osp_status osp_rundir_path(osp_str configured, char out[OSP_RUNDIR_PATH_MAX],
 
 /*
  * The path of a server's run directory: configured/sub, or
- * /dev/shm/osprofiler-<uid>/sub if configured is empty. The environment does not
- * matter, for it is that of the user who started the server.
+ * /dev/shm/osprofiler-<uid>/sub if configured is empty. The environment does
+ * not matter, because it is that of the user who started the server.
  */
 osp_status osp_rundir_server_path(osp_str configured, osp_str sub,
 								  char out[OSP_RUNDIR_PATH_MAX],

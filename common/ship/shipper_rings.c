@@ -89,8 +89,8 @@ osp__ring_by_number(osp_shipper *s, uint64_t number)
 	return r;
 }
 
-/* Takes the ring out of the index by number, for its name belongs to another file now,
- * or to none. */
+/* Takes the ring out of the index by number, because its name belongs to
+ * another file now, or to none. */
 static void
 forget_number(osp_shipper *s, shipper_ring *r)
 {

@@ -22,7 +22,8 @@
 #define RECORDS_BEGIN sizeof(spool_header)
 #define PAGE          UINT64_C(4096)
 
-/* Consumed records are given back to the file system in steps of this many bytes. */
+/* Consumed records are returned to the file system in steps of this many
+ * bytes. */
 #define FREE_STEP UINT64_C(1048576)
 
 /* Memory for appended records that is kept from flush to flush. */
@@ -99,7 +100,8 @@ free_disk(osp_spool *spool, uint64_t pos)
 	uint64_t from = (spool->freed + PAGE - 1) / PAGE * PAGE;
 	uint64_t to = pos / PAGE * PAGE;
 
-	/* If the file system has no holes, the space is given back when all is consumed. */
+	/* If the file system has no holes, the space is returned when all is
+	 * consumed. */
 	if (to > from && fallocate(spool->fd,
 							   FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 							   (off_t) from,

@@ -3,15 +3,16 @@
  * spool.h
  *	  The spool: a file that keeps notifications while the collector is down.
  *
- * The file begins with a header of 48 bytes, which holds two marks, written in turn,
- * that say how far the file was consumed. Records follow: length of the payload,
- * CRC-32C of all else, the notification's source and sequence, and the payload (its
- * JSON). Records are appended at the end and read from the front. The file is cut to
- * its header when everything in it was delivered; until then the space of delivered
- * records is given back as a hole. A torn or damaged record is skipped and counted,
- * never trusted, and the next complete one is searched for. Used by one thread at a
- * time, and by one process (flock). There is no fsync: the file survives the end of
- * every process, but not a loss of power.
+ * The file begins with a header of 48 bytes, which holds two marks, written in
+ * turn, that say how far the file was consumed. Records follow: length of the
+ * payload, CRC-32C of all else, the notification's source and sequence, and the
+ * payload (its JSON). Records are appended at the end and read from the front.
+ * The file is cut to its header when everything in it was delivered; until then
+ * the space of delivered records is returned to the file system as a hole. A
+ * torn or damaged record is skipped and counted, never trusted, and the next
+ * complete one is searched for. Used by one thread at a time, and by one
+ * process (flock). There is no fsync: the file survives the end of every
+ * process, but not a loss of power.
  *
  * A position is an offset in the file. It is valid until osp_spool_consume has
  * consumed everything: then positions begin anew (osp_spool_begin).

@@ -43,9 +43,10 @@ typedef struct osp_driver_options
 	unsigned deadline_ms;
 
 	/*
-	 * Called at least every 100 ms while a driver's call waits for the collector, and
-	 * between two notifications or traces that are handed on. If it returns true, that
-	 * call ends with OSP_EINTR. May be NULL. Must not jump out, nor use the connection.
+	 * Called at least every 100 ms while a driver's call waits for the
+	 * collector, and between two notifications or traces that are passed on. If
+	 * it returns true, that call ends with OSP_EINTR. May be NULL. Must not
+	 * jump out, nor use the connection.
 	 */
 	bool (*interrupted)(void *ctx);
 	void *interrupted_ctx;
@@ -56,13 +57,14 @@ typedef struct osp_driver_options
 	 * the bound. 0: 256 MB. */
 	size_t memory_max;
 
-	/* A directory in which a driver may keep data that must outlive this process, in a
-	 * file with the driver's name: points that it has confirmed and cannot hand on yet.
-	 * One connection at a time uses it. NULL: nowhere. Borrowed during open. */
+	/* A directory in which a driver may keep data that must outlive this
+	 * process, in a file with the driver's name: points that it has confirmed
+	 * and cannot pass on yet. One connection at a time uses it. NULL: nowhere.
+	 * Borrowed during open. */
 	const char *state_directory;
 
-	/* This is the last connection for the data in state_directory: when it is closed,
-	 * points that still wait there are handed on as they are. */
+	/* This is the last connection for the data in state_directory: when it is
+	 * closed, points that still wait there are passed on as they are. */
 	bool last;
 } osp_driver_options;
 
@@ -138,7 +140,7 @@ typedef struct osp_removal
 
 /*
  * Called for each notification of a trace with its JSON, borrowed during the
- * call. A result other than OSP_OK ends the reading and is handed on.
+ * call. A result other than OSP_OK ends the reading and is returned.
  */
 typedef osp_status (*osp_point_fn)(void *ctx, osp_str json);
 typedef osp_status (*osp_trace_fn)(void *ctx, const osp_trace_entry *entry);

@@ -36,9 +36,10 @@ osp__node_rows_met(const osp__op *op)
 							  fact_of(op, OSP__RECHECK_REMOVED));
 }
 
-/* The blocks of the table in this many scans. The processes of a parallel scan read the
- * table once, together. If the size of the table is not recorded, it is estimated from
- * its statistics, and from the rows, for it may have grown since. */
+/* The blocks of the table in this many scans. The processes of a parallel scan
+ * read the table once, together. If the size of the table is not recorded, it
+ * is estimated from its statistics, and from the rows, because it may have
+ * grown since. */
 static double
 table_blocks(const osp__op *op, double scans)
 {

@@ -8,7 +8,8 @@
  */
 #include "report/findings/plans/dead_scan.h"
 
-/* Reading a page of dead rows takes at least as long as handing on this many rows. */
+/* Reading a page of dead rows takes at least as long as passing this many rows
+ * on. */
 #define ROWS_OF_PAGE 20
 
 #define KB_OF_PAGE 8

@@ -332,8 +332,8 @@ spills(const osp__op *op)
 		   osp__op_fact(op, OSP__BATCHES) > 1;
 }
 
-/* Sorting or grouping a row through files takes as long as handing on this many
- * rows. */
+/* Sorting or grouping a row through files takes as long as passing this many
+ * rows on. */
 #define SPILL_ROWS 3
 
 /* Claims the work of a node that spilled. If it was not measured, its rows count more
