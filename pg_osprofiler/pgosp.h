@@ -200,7 +200,7 @@ extern osp_str pgosp_text_detail(const char *detail, const char *sqlstate,
  */
 extern osp_str pgosp_text_utf8(osp_str text, size_t max);
 
-/* The most bytes of a statement's text that are recorded. */
+/* The largest number of bytes of a statement's text that are recorded. */
 extern size_t pgosp_text_limit(void);
 
 /*

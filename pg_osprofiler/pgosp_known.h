@@ -127,7 +127,8 @@ extern void pgosp_stage_write_start(const osp_template *start);
 
 #define PGOSP_KNOWN_MAX 1024
 
-/* The most nodes of a plan that have templates; the others take the long path. */
+/* The largest number of nodes of a plan that have templates; the others take
+ * the long path. */
 #define PGOSP_KNOWN_NODES 64
 
 /* A cached plan, with the template for starts of its statements. */
@@ -214,7 +215,8 @@ extern bool pgosp_statement_open_known(pgospStatementPoint *statement,
 
 /* ---- stops (stop_templates.c, node_fast.c) ---- */
 
-/* The most bytes of a stop's attributes, and the most values in it that vary. */
+/* The largest number of bytes of a stop's attributes, and of values in it that
+ * vary. */
 #define PGOSP_STOP_SIZE   224
 #define PGOSP_STOP_VALUES 5
 

@@ -39,7 +39,7 @@ extern bool pgosp_text_may_be_built(const pgospStatementFacts *facts);
 extern bool pgosp_statement_wanted(const pgospStatementFacts *facts,
 								   pgospParent *parent);
 
-/* The most bytes that pgosp_put_statement_stop encodes. */
+/* The largest number of bytes that pgosp_put_statement_stop encodes. */
 #define PGOSP_STATEMENT_STOP_SIZE (1536 + PGOSP_WAITS_SIZE)
 
 /* The point of a statement. */

@@ -12,7 +12,7 @@
 
 /* ---- waits (wait_sums.c) ---- */
 
-#define PGOSP_WAITS_SIZE 4096 /* the most bytes of encoded waits */
+#define PGOSP_WAITS_SIZE 4096 /* the largest number of bytes of encoded waits */
 
 /* The sums of waits when an operation began. */
 typedef struct pgospWaits

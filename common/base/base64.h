@@ -9,8 +9,8 @@
 
 #include "osprofiler/base.h"
 
-/* The bytes that encoding len bytes takes, and the most bytes that decoding len
- * characters gives. */
+/* The bytes that encoding len bytes takes, and the largest number of bytes that
+ * decoding len characters gives. */
 #define OSP__BASE64_ENCODED(len) (((len) + 2) / 3 * 4)
 #define OSP__BASE64_DECODED(len) (((len) + 3) / 4 * 3)
 

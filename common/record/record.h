@@ -95,8 +95,8 @@ typedef struct osp_writer
 	bool full;
 } osp_writer;
 
-/* The most bytes that a record takes with the longest ids, name and labels, without
- * info. */
+/* The largest number of bytes that a record takes with the longest ids, name
+ * and labels, without info. */
 #define OSP_RECORD_OVERHEAD                                    \
 	(sizeof(osp_record_head) + 2 * OSP_ID_MAX + OSP_NAME_MAX + \
 	 2 * OSP_LABEL_MAX + OSP_RECORD_ALIGN)

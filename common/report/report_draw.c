@@ -31,12 +31,13 @@
  * this many of them. */
 #define TAIL_SHARE(columns) ((columns) / 3 * 2)
 
-/* Least widths of a line with a bar, and of one with a wide bar and offsets. */
+/* The smallest widths of a line with a bar, and of one with a wide bar and
+ * offsets. */
 #define WIDTH_BAR  72
 #define WIDTH_WIDE 110
 
-/* The most and the least levels that are drawn. A statement that would get fewer than
- * DETAIL_MIN columns is left out. */
+/* The largest and the smallest number of levels that are drawn. A statement
+ * that would get fewer than DETAIL_MIN columns is left out. */
 #define LEVELS_MAX 64
 #define LEVELS_MIN 4
 #define DETAIL_MIN 8
@@ -44,12 +45,12 @@
 /* Smaller parts of the time are not shown in the head. */
 #define DIVISION_MIN_PERCENT 0.5
 
-/* The least time without an operation that gets a line of its own. */
+/* The shortest time without an operation that gets a line of its own. */
 #define GAP_MIN_NS (INT64_C(100) * 1000000)
 #define GAP_SHARE  0.05
 
-/* The least time worth showing between a statement and its server's part, or by
- * itself. */
+/* The shortest time worth showing between a statement and its server's part, or
+ * by itself. */
 #define BESIDE_MIN_NS (INT64_C(10) * 1000000)
 
 /* Kinds of lines: the node's own, one before it, one under it. */
@@ -104,7 +105,7 @@ add_branches(osp__drawing *d, const osp__node *node, int depth, node_line line)
 	d->columns += (size_t) levels * OSP__LEVEL_COLUMNS;
 }
 
-/* The most columns for each of service and host. */
+/* The largest number of columns for each of service and host. */
 static size_t
 place_columns(const osp__drawing *d)
 {

@@ -9,7 +9,7 @@
 
 #include "report/report_tree.h"
 
-/* The least number of operations in a fold. */
+/* The smallest number of operations in a fold. */
 #define OSP__FOLD_MIN 20
 
 /* A fold: siblings with the same name, statement (apart from its constants), outcome,

@@ -12,7 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* The least values that get a remark. */
+/* The smallest values that get a remark. */
 #define WRONG_TIMES 10
 #define WRONG_ROWS  100
 #define LOOPS_MIN   100

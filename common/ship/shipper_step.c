@@ -57,7 +57,7 @@
 /* How often a flush checks its progress. */
 #define FLUSH_POLL_MS 5
 
-/* The most rounds of sending and filling in one step. */
+/* The largest number of rounds of sending and filling in one step. */
 #define ROUNDS 16
 
 static void

@@ -35,7 +35,7 @@
 /* The number of slots that a cluster distributes over its nodes. */
 #define REDIS_SLOTS 16384
 
-/* The most nodes that a cluster may have. */
+/* The largest number of nodes that a cluster may have. */
 #define REDIS_NODES_MAX 1024
 
 /*

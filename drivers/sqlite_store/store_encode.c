@@ -18,8 +18,8 @@
 #define ZSTD_LEVEL 1
 
 /*
- * The number of slots is a power of two, and twice the most ids that a block
- * can have.
+ * The number of slots is a power of two, and twice the largest number of ids
+ * that a block can have.
  */
 #define ID_SLOTS  16384
 #define ID_PROBES 8

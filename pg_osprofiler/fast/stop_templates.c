@@ -11,7 +11,8 @@
  */
 #include "pgosp_known.h"
 
-/* The most bytes of buffers and WAL behind a template that ends after the command. */
+/* The largest number of bytes of buffers and WAL behind a template that ends
+ * after the command. */
 #define MORE_SIZE 1024
 
 /* Forms of stops: what a template has besides the command. */

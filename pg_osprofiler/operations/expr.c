@@ -19,8 +19,8 @@
 #include "pgosp_node.h"
 #include "utils/fmgrtab.h"
 
-/* The most nested expressions, and the most plans through which a column is
- * followed. */
+/* The largest number of nested expressions, and of plans through which a column
+ * is followed. */
 #define DEPTH_MAX 40
 
 typedef struct pgospText

@@ -28,7 +28,7 @@
 #define START_SIZE 8192
 #define STOP_SIZE  64
 
-/* The most bytes of another backend's statement, or of a name. */
+/* The largest number of bytes of another backend's statement, or of a name. */
 #define TEXT_MAX 1536
 
 /* The wait to write, and whether the catalog can be asked. */

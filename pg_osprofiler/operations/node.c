@@ -36,8 +36,8 @@
 #include "access/parallel.h"
 #include "portability/instr_time.h"
 
-/* The most nodes of one statement that are reported, and the highest number of a node
- * that we have room for. */
+/* The largest number of nodes of one statement that are reported, and the
+ * highest number of a node that we have room for. */
 #define TOLD_MAX 1000
 #define ID_MAX   100000
 

@@ -60,7 +60,8 @@ top_of(pgospPoint *point, const pgospPoint *parent)
 	return point->kind->spans_statements ? NULL : point;
 }
 
-/* Counts the point. False: its top-level statement already has the most points. */
+/* Counts the point. False: its top-level statement already has as many points
+ * as it may have. */
 static bool
 count_point(pgospPoint *point)
 {

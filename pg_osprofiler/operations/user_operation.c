@@ -13,8 +13,8 @@
 
 #include "utils/memutils.h"
 
-/* The most open points of users in one session: a limit for loops that never call
- * stop. */
+/* The largest number of open points of users in one session: a limit for loops
+ * that never call stop. */
 #define USER_POINTS_MAX 1024
 
 typedef struct pgospUserPoint

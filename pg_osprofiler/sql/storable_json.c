@@ -13,7 +13,8 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
-/* The most digits that numeric has before and behind its decimal point. */
+/* The largest number of digits that numeric has before and behind its decimal
+ * point. */
 #define DIGITS_BEFORE_MAX 131072
 #define DIGITS_BEHIND_MAX 16383
 

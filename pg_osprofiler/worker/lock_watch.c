@@ -14,7 +14,7 @@
 #include "storage/lmgr.h"
 #include "utils/timestamp.h"
 
-/* The least time before the holder is looked up again. */
+/* The shortest time before the holder is looked up again. */
 #define HOLDER_AGAIN_NS (20 * PGOSP_NS_PER_MS)
 
 /* Reads into wait who holds the lock now; false: nobody, or it cannot be seen now. */

@@ -33,12 +33,12 @@
 #define LOOK_MAX    20
 #define LOOK_SHARE  16
 #define LOOK_PAUSE  8 /* while no statement runs */
-#define LOOK_LOCKS  5 /* the most ms while a backend waits for a lock */
+#define LOOK_LOCKS  5 /* how many ms at most while a backend waits for a lock */
 #define LOOK_COST   10
 #define LOOK_ASLEEP 10000 /* asleep: is the run directory still the same? */
 #define LOOK_EARLY  1000  /* asleep, while there are backends with a slot */
 #define CPU_AGE     2     /* ms; CPU time is noted of statements this old */
-#define CPU_NOTES   4     /* the most in one look at all backends */
+#define CPU_NOTES   4     /* the largest number in one look at all backends */
 #define QUIET_NS    INT64CONST(1000000000)
 
 static int64 active_ns; /* when a statement was last seen */

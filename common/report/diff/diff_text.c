@@ -30,8 +30,8 @@
 /* From this factor on, "times as fast" is written instead of a percentage. */
 #define FAST_TIMES 50
 
-/* Least widths of a line that shows own times and counts, totals, and the time when a
- * trace began. */
+/* The smallest widths of a line that shows own times and counts, totals, and
+ * the time when a trace began. */
 #define WIDTH_TIMES 80
 #define WIDTH_TOTAL 100
 #define WIDTH_BEGIN 130

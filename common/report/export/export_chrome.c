@@ -18,7 +18,7 @@
 #include "report/report_piece.h"
 #include "report/terminal_text.h"
 
-/* The most columns of an operation's text on its bar. */
+/* The largest number of columns of an operation's text on its bar. */
 #define BAR_COLUMNS 80
 
 typedef struct chrome

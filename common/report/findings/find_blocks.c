@@ -6,11 +6,11 @@
  */
 #include "report/findings/findings.h"
 
-/* The most blocks from the root of an index to a leaf. */
+/* The largest number of blocks from the root of an index to a leaf. */
 #define INDEX_DEPTH 8
 
-/* The most blocks for a changed row: those of the table, its indexes, and their free
- * space maps. */
+/* The largest number of blocks for a changed row: those of the table, its
+ * indexes, and their free space maps. */
 #define BLOCKS_OF_CHANGE 64
 
 /* More than any table has; counts are bounded by it, so that sums do not overflow. */

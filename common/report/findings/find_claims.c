@@ -418,7 +418,7 @@ osp__claim_fact(osp__findings *f, uint64_t key, osp__fact fact)
 	}
 }
 
-/* The most operations from a failure to the next attempt. */
+/* The largest number of operations from a failure to the next attempt. */
 #define BETWEEN_MAX 8
 
 osp__op *

@@ -20,7 +20,7 @@
 #include "report/report_describe.h"
 #include "report/statement_shape.h"
 
-/* The most findings that are shown, and their least share and time. */
+/* How many findings are shown at most, and their smallest share and time. */
 #define OSP__FINDINGS_MAX  4
 #define OSP__FINDING_SHARE 0.05
 #define OSP__FINDING_NS    (INT64_C(10) * 1000000)
@@ -368,7 +368,7 @@ struct osp__rule
 	const char *name;
 	void (*look)(osp__findings *f);
 	void (*tell)(osp__findings *f, osp__finding *finding);
-	uint64_t min_count; /* least number of operations */
+	uint64_t min_count; /* smallest number of operations */
 	int64_t min_ms;
 	double min_share;
 };

@@ -21,7 +21,7 @@
 
 #define LINE_COLUMNS 100 /* if the output has no width; also the maximum */
 #define TEXT_COLUMNS 18  /* column where texts begin */
-#define TEXT_MIN     40  /* their least width, however narrow it is */
+#define TEXT_MIN     40  /* their smallest width, however narrow it is */
 
 #define COLOR_BOLD "1"
 #define COLOR_DIM  "2"

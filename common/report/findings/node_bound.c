@@ -98,7 +98,8 @@ is_quick(const osp__expr *e)
 	}
 }
 
-/* The most that a row can take with this condition. -1: there is no bound. */
+/* The longest time that a row can take with this condition. -1: there is no
+ * bound. */
 static int64_t
 row_ns(osp_str condition)
 {

@@ -9,7 +9,8 @@
 
 #include <inttypes.h>
 
-/* The most kinds that are listed for a statement; PostgreSQL has nine. */
+/* The largest number of kinds that are listed for a statement; PostgreSQL has
+ * nine. */
 #define WAIT_KINDS 12
 
 typedef struct wait_sum

@@ -17,7 +17,7 @@
 #define SLOW_TIMES 5
 #define ROWS_TIMES 2
 
-/* The most plans of a statement; further ones are ignored. */
+/* The largest number of plans of a statement; further ones are ignored. */
 #define PLANS_MAX 8
 
 enum

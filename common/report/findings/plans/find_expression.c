@@ -68,8 +68,8 @@ measured_by(const osp__op *op)
 	return NULL;
 }
 
-/* The least CPU time of a statement itself: any time without a CPU may belong to its
- * own time. */
+/* The shortest CPU time of a statement itself: any time without a CPU may
+ * belong to its own time. */
 static int64_t
 own_cpu_ns(const osp__findings *f, const osp__op *op)
 {
@@ -110,7 +110,7 @@ work_of(osp__findings *f, const osp__op *op)
 	return w;
 }
 
-/* The most time that reading and comparing the rows can have taken. */
+/* The longest time that reading and comparing the rows can have taken. */
 static double
 reading_ns(const osp__findings *f, const osp__op *op)
 {

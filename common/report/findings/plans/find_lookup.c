@@ -9,8 +9,8 @@
  */
 #include "report/findings/plans/plans.h"
 
-/* Least rows of the table, and how many for each row found and for each row of the
- * other side. */
+/* The smallest number of rows of the table, and how many for each row found and
+ * for each row of the other side. */
 #define ROWS_MIN   10000
 #define FOUND_EACH 10
 #define OTHER_EACH 100
@@ -19,10 +19,11 @@
  * random_page_cost. */
 #define PAGES_OF_ROW 4.0
 
-/* The most columns of a proposed index. */
+/* The largest number of columns of a proposed index. */
 #define COLUMNS_MAX 4
 
-/* The most nodes between a join and the scan below it: Hash, Sort, Materialize. */
+/* The largest number of nodes between a join and the scan below it: Hash, Sort,
+ * Materialize. */
 #define BETWEEN_MAX 4
 
 enum

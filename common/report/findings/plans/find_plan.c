@@ -7,7 +7,8 @@
 
 #define SUM_FUNCTIONS 0
 
-/* The most time for reading, analysing or planning one byte of a statement. */
+/* The longest time for reading, analysing or planning one byte of a
+ * statement. */
 #define BYTE_NS 1000
 
 /* Claims the own time of all operations of a kind. */

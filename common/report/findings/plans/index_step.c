@@ -10,8 +10,8 @@
  */
 #include "report/findings/plans/plans.h"
 
-/* The most columns of a proposed index. More would make it larger, but hardly
- * better. */
+/* The largest number of columns of a proposed index. More would make it larger,
+ * but hardly better. */
 #define COLUMNS_MAX 4
 
 /* Functions that an index may be made on, by their names in the server and in SQL. */

@@ -6,8 +6,8 @@
  */
 #include "report/findings/rules.h"
 
-/* The least pause within a transaction, and the least time between fetches of a
- * statement, that count. */
+/* The shortest pause within a transaction, and the shortest time between
+ * fetches of a statement, that count. */
 #define PAUSE_NS  (INT64_C(20) * 1000000)
 #define SLICES_NS (INT64_C(5) * 1000000)
 

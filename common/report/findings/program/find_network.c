@@ -15,7 +15,7 @@ enum
 {
 	SUM_BEFORE,
 	SUM_AFTER,
-	MOST /* the most time claimed of one statement */
+	MOST /* the longest time claimed of one statement */
 };
 
 /* Finds when the server worked on a client's statement. False: that is not known. */

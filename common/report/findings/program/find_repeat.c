@@ -30,10 +30,11 @@
 /* A statement that takes this long in the server does more than look up a row. */
 #define LONG_NS (INT64_C(1) * 1000000)
 
-/* The most time that SQLite takes to change a row without waiting for the disk. */
+/* The longest time that SQLite takes to change a row without waiting for the
+ * disk. */
 #define ROW_NS (INT64_C(5) * 1000)
 
-/* The most time between two statements that a program executes with one call
+/* The longest time between two statements that a program executes with one call
  * (executemany). */
 #define TIGHT_NS (INT64_C(3) * 1000)
 

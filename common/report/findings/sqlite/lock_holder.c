@@ -15,7 +15,7 @@
 /* How many sessions are searched for the one of an operation; older ones have ended. */
 #define SESSIONS_MAX 1000
 
-/* The most attempts of one wait. */
+/* The largest number of attempts of one wait. */
 #define ATTEMPTS_MAX 100000
 
 /* One time during which a session held a lock. */

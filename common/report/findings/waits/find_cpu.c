@@ -5,9 +5,9 @@
  */
 #include "report/findings/rules.h"
 
-/* The most time that an involuntary switch explains: it takes a process off its CPU for
- * a few time slices of others. Missing time beyond that has another reason, such as
- * swapping. */
+/* The longest time that an involuntary switch explains: it takes a process off
+ * its CPU for a few time slices of others. Missing time beyond that has another
+ * reason, such as swapping. */
 #define PUT_OFF_MAX_NS (INT64_C(100) * 1000000)
 
 enum

@@ -21,10 +21,10 @@ enum
 	SUM_REST_NS
 };
 
-/* The most bytes of another process's statement that are shown. */
+/* The largest number of bytes of another process's statement that are shown. */
 #define STATEMENT_MAX 200
 
-/* The least time in a state for that to be mentioned. */
+/* The shortest time in a state for that to be mentioned. */
 #define STATE_MIN_NS (INT64_C(10) * 1000000)
 
 static bool
