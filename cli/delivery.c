@@ -26,7 +26,7 @@
 #include "record/ring.h"
 #include "record/runstat.h"
 
-#define LOOK_MS 10
+#define LOOK_MS 10 /* between two checks whether points were delivered */
 
 /*
  * How long PostgreSQL takes at most to start a shipper after the first traced

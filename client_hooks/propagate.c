@@ -159,8 +159,9 @@ ends_whole(const char *sql, size_t len)
 }
 
 /*
- * May a character that begins in the last bytes go beyond them? The bytes are
- * not known to begin characters, so of some complete texts that is said, too.
+ * May a character that begins in the last bytes go beyond them? Each of these
+ * bytes is treated as if a character began there, so the answer is also yes for
+ * some texts that are complete.
  */
 static bool
 may_go_on(const ospq_conn *c, osp_str sql)

@@ -9,8 +9,8 @@
 
 #include "record/clock.h"
 
-#define LOOK_MS 20
-#define WAIT_MS 2000
+#define LOOK_MS 20   /* between two attempts to read the trace */
+#define WAIT_MS 2000 /* for all attempts */
 #define POINTS  2
 
 /* Counts a point; an osp_point_fn. */

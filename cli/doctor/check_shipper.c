@@ -16,8 +16,8 @@
 
 #include "server/shipper_state.h"
 
-#define LOOK_MS 50
-#define WAIT_MS 3000
+#define LOOK_MS 50   /* between two queries */
+#define WAIT_MS 3000 /* for a shipper to start */
 
 /*
  * How long a shipper may deliver nothing while points wait. A collector that

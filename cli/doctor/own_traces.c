@@ -15,9 +15,9 @@
 
 #include "record/clock.h"
 
-#define LOOK_MS    100
-#define QUIET_MS   300
-#define WAIT_MS    3000
+#define LOOK_MS    100  /* between two attempts to remove traces */
+#define QUIET_MS   300  /* without a removed trace: then none is left */
+#define WAIT_MS    3000 /* for all attempts */
 #define TIMEOUT_MS 1000
 #define NS_PER_MS  INT64_C(1000000)
 

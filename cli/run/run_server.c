@@ -22,7 +22,7 @@
 #include "server/server_trace.h"
 
 #define READ_TIMEOUT_MS 2000
-#define LOOK_MS         20
+#define LOOK_MS         20  /* between two attempts to read the trace */
 #define QUIET_MS        100 /* how long to wait without progress */
 
 #define BATCH 256

@@ -13,8 +13,8 @@
 #include "doctor/preload_sql.h"
 #include "undo/undo.h"
 
-#define LOOK_MS 100
-#define WAIT_MS 3000
+#define LOOK_MS 100  /* between two new sessions */
+#define WAIT_MS 3000 /* until a new session no longer loads the library */
 
 static const char question_loaded[] =
 	"SELECT EXISTS (SELECT FROM pg_catalog.pg_settings "

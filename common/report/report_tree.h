@@ -197,8 +197,8 @@ struct osp_report
 	char space[OSP__REPORT_SPACE];
 };
 
-/* The name of OSP__TIME_WAY in texts. It is not "network", because a Unix socket is
- * none. */
+/* The name of OSP__TIME_WAY in texts. It is not "network", because a Unix
+ * socket is not a network. */
 static inline const char *
 osp__report_way_name(const osp_report *report)
 {

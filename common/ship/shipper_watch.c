@@ -272,7 +272,8 @@ follow(osp_shipper *s)
 		s->stat_dev = old_dev;
 		s->stat_ino = old_ino;
 
-		/* OSP_EBUSY: another shipper has made the directory anew, and said so. */
+		/* OSP_EBUSY: another shipper has made the directory again, and has
+		 * logged that. */
 		if (!s->follow_logged && status != OSP_EBUSY)
 			osp__shipper_log(s,
 							 OSP_LOG_WARNING,

@@ -128,7 +128,8 @@ add_document(sending *s, mongoc_bulk_operation_t *bulk, const bson_t *options,
 	return status == OSP_ENOMEM ? status : OSP_OK;
 }
 
-/* Reads why documents were not stored; *told is how many the answer mentions. */
+/* Reads why documents were not stored. *told becomes the number of documents
+ * for which the answer gives a reason. */
 static osp_status
 read_write_errors(sending *s, const bson_t *reply, size_t *told)
 {

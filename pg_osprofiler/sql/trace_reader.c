@@ -21,8 +21,8 @@
 #include "utils/memutils.h"
 
 #define TIMEOUT_MS  5000 /* longest silence of the collector */
-#define DELIVERY_MS 1000 /* the most time for points to reach the collector */
-#define LOOK_MS     10
+#define DELIVERY_MS 1000 /* the longest wait for points to be delivered */
+#define LOOK_MS     10   /* between two checks whether they are */
 
 /* Stands before each piece of memory, because realloc needs the old size. */
 typedef struct pgospPiece

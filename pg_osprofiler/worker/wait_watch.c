@@ -31,10 +31,10 @@
 
 #define LOOK_MIN    1 /* ms */
 #define LOOK_MAX    20
-#define LOOK_SHARE  16
-#define LOOK_PAUSE  8 /* while no statement runs */
+#define LOOK_SHARE  16 /* the interval is this part of the age */
+#define LOOK_PAUSE  8  /* while no statement runs */
 #define LOOK_LOCKS  5 /* how many ms at most while a backend waits for a lock */
-#define LOOK_COST   10
+#define LOOK_COST   10    /* looks take at most a tenth of the time */
 #define LOOK_ASLEEP 10000 /* asleep: is the run directory still the same? */
 #define LOOK_EARLY  1000  /* asleep, while there are backends with a slot */
 #define CPU_AGE     2     /* ms; CPU time is noted of statements this old */

@@ -45,8 +45,8 @@ typedef struct osp_driver_options
 	/*
 	 * Called at least every 100 ms while a driver's call waits for the
 	 * collector, and between two notifications or traces that are passed on. If
-	 * it returns true, that call ends with OSP_EINTR. May be NULL. Must not
-	 * jump out, nor use the connection.
+	 * it returns true, that call ends with OSP_EINTR. May be NULL. Must neither
+	 * leave by longjmp() nor use the connection.
 	 */
 	bool (*interrupted)(void *ctx);
 	void *interrupted_ctx;

@@ -8,15 +8,17 @@
  *	              of the trace; times in ns, started as a timestamp
  *	  states      how many operations are in each osp__state
  *	  kinds       names of the kinds of operations
- *	  time        for each kind: the time that its operations have for themselves
+ *	  time        for each kind: the sum of its operations' self times
  *	  missing     the server whose operations are missing, or null
  *	  explained   what osp_report_explain_json() says
  *	  claims      for each finding: the rows of its operations
- *	  about       for each finding: the row of the statement that most of it is
- *	              about, which part of it, whether its time was estimated from
- *	              the rows of a plan, and the row of the plan's node to blame; of a
- *	              wrong estimate also the rows of the join that it made expensive and
- *	              of the inner side, and the time of both; -1: there is none
+ *	  about       for each finding, a list: the row of the statement to which
+ *	              most of the finding's time belongs; the part of the time that
+ *	              belongs to it, from 0 to 1; 1 if the time was estimated from
+ *	              the rows of a plan, else 0; the row of the plan node that is
+ *	              the cause. For a wrong estimate also the row of the join that
+ *	              it made expensive, the row of the join's inner side, and the
+ *	              time of both. A row is -1 if there is none
  *	  shapes      lists of name, text, kind, count, failed, total, self, max, and
  *	              the row of max; times that nobody measured are -1
  *	  folds       lists of first row, count, begin, end, total, min, median, max

@@ -4,13 +4,14 @@
  *	  Rule: a join read a whole table to find the few rows that match its other side,
  *	  because there is no index on the columns of the join condition.
  *
- * If there is such an index, the planner has judged it to be slower, and nothing is
- * claimed. Nor if looking up the rows would read more pages than the table has.
+ * If there is such an index, the planner has judged it to be slower, and
+ * nothing is claimed. Nothing is claimed either if looking up the rows would
+ * read more pages than the table has.
  */
 #include "report/findings/plans/plans.h"
 
-/* The smallest number of rows of the table, and how many for each row found and
- * for each row of the other side. */
+/* The rule applies only if the scan reads at least ROWS_MIN rows, FOUND_EACH
+ * rows for each row found, and OTHER_EACH for each row of the other side. */
 #define ROWS_MIN   10000
 #define FOUND_EACH 10
 #define OTHER_EACH 100

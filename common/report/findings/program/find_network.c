@@ -4,10 +4,10 @@
  *	  Rules about time between a client and its server: a pooler without a free
  *	  connection, and the network.
  *
- * A pooler between the two is recognized by the process: the client was told of another
- * process than the one that worked on its statement. The time before the server began,
- * beyond the time after it had finished, was spent in the pooler, because the way there
- * takes as long as the way back.
+ * A pooler between the two is recognized by the id of the server's process: the
+ * one that the client knows is not the one that executed its statement. The
+ * time before the server began, beyond the time after it had finished, was
+ * spent in the pooler, because the way there takes as long as the way back.
  */
 #include "report/findings/rules.h"
 
