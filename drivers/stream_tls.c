@@ -80,8 +80,8 @@ attach_bio(SSL *tls, osp_stream *stream)
 	BIO_set_init(bio, 1);
 
 	/*
-	 * The BIO uses its method until it is freed, which BIO_free does not do for
-	 * the method.
+	 * The BIO uses the method until the BIO is freed. BIO_free does not free
+	 * the method, so the connection remembers it.
 	 */
 	(void) SSL_set_app_data(tls, method);
 	SSL_set_bio(tls, bio, bio);

@@ -35,8 +35,9 @@ extern const char *pgosp_synchronous_commit(void);
 /* ---- commit_fast.c ---- */
 
 /*
- * Opens the point of a commit, of which kind, name and values are set, under an open
- * point. False: that is not possible here, and nothing was done.
+ * Opens the point of a commit under an open point, by a template. The caller
+ * has set kind, name and values. False: a template cannot be used, and nothing
+ * was done; pgosp_point_open has to be called.
  */
 extern bool pgosp_commit_open_known(pgospCommit *commit, pgospPoint *parent);
 

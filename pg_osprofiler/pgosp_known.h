@@ -193,8 +193,9 @@ extern const CachedPlan *pgosp_cached_plan_of(const PlannedStmt *plan);
 extern bool pgosp_known_may_learn(const PlannedStmt *plan);
 
 /*
- * Makes the entry of such a plan, which has been traced with these attributes
- * in its start. The entry is removed when the server frees the plan.
+ * Makes the entry of a plan for which pgosp_known_may_learn() was true, and
+ * which has been traced with these attributes in its start. The entry is
+ * removed when the server frees the plan.
  */
 extern void pgosp_known_learn(const PlannedStmt *plan, osp_str attributes,
 							  bool masked);

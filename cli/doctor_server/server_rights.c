@@ -62,8 +62,9 @@ belongs_to(const char *path, uid_t uid)
 }
 
 /*
- * Proposes that a file of the server's user belongs to it again, or everything
- * below a directory, and is closed to others. An empty mode is left as it is.
+ * Proposes command lines that make the server's user the owner of path again,
+ * and set its mode. Unless path is a file, everything below the directory gets
+ * this owner, too. If mode is empty, the mode is not changed.
  */
 static void
 mend_owner(const doctor *d, doctor_result *r, const char *path,

@@ -25,8 +25,8 @@ static const struct
 };
 
 /*
- * How many words an early option occupies: 1, or 2 if its value is the next
- * word. The first word is given; 0: it is not an early option.
+ * How many words the early option that begins with this word occupies: 1, or 2
+ * if its value is the next word. 0: word is not an early option.
  */
 static int
 count_option_words(const char *word)

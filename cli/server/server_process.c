@@ -15,8 +15,9 @@
 #define NS_PER_S INT64_C(1000000000)
 
 /*
- * Asks whether the process is at work on such a statement. An operation begins
- * when its statement arrives, which is about when query_start is set.
+ * Asks whether the process still executes a statement that it began before a
+ * given time. The operation that we know began when its statement arrived, and
+ * query_start is set at about the same time.
  */
 static const char question[] =
 	"SELECT 1 FROM pg_catalog.pg_stat_activity WHERE pid = $1 "

@@ -176,8 +176,9 @@ is_repeated(char **names, int at)
 }
 
 /*
- * Replaces such names by the ids that they stand for, appends lines about that
- * to said, and removes repeated names. CLI_FAILED after a message.
+ * Replaces names such as "last", and beginnings of ids, by the ids that they
+ * stand for. For each of them appends a line to said. Removes names that occur
+ * twice. CLI_FAILED after a message.
  */
 static int
 resolve_names(cli_collector *collector, char **names, whole_id *ids, int *count,

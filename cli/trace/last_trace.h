@@ -25,7 +25,8 @@ typedef struct cli_places
 bool cli_is_last(const char *name) OSP_MUST_CHECK;
 
 /*
- * Finds the id for such a name.
+ * Finds the id of the trace that is called "last", "newest", "last~N" or
+ * "newest~N".
  *
  * "newest" is the trace that ended last in all places, "newest~N" the one N
  * before it. "last" is the trace of the last `osprofiler run` of this user on

@@ -22,8 +22,8 @@
 #define DURATION_MAX_S 1e9
 
 /*
- * How many traces may come before a page in orders other than time, since all
- * of them are kept in memory.
+ * How many traces may come before the requested page, if the list is not
+ * ordered by time: all of them are then kept in memory.
  */
 #define SKIP_MAX 100000
 

@@ -50,8 +50,8 @@ osp__watch_begin(osp_shipper *s)
 		epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->watch_fd, &event) == 0)
 		return;
 
-	/* The limit of such watches is reached. Without one, the directory is checked every
-	 * second while the shipper is awake. */
+	/* The user's limit of inotify watches is reached. Without a watch, the
+	 * directory is checked every second while the shipper is awake. */
 	if (s->watch_fd >= 0)
 		(void) close(s->watch_fd);
 	s->watch_fd = -1;

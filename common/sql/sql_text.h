@@ -175,8 +175,8 @@ osp_sql_may_have_context(osp_str text)
 bool osp_sql_comment_find(osp_str text, osp_sql_dialect dialect,
 						  osp_sql_context *out);
 
-/* Reads the context of a text that consists only of such a comment, with or without its
- * comment marks. */
+/* Like osp_sql_comment_find, but for a text that consists only of a comment
+ * with a context, with or without its comment marks. */
 bool osp_sql_comment_whole(osp_str text, osp_sql_context *out);
 
 /*

@@ -23,8 +23,9 @@ typedef struct osp_http_kind
 	const char *content_type;   /* of each request */
 
 	/*
-	 * Handles an option of the driver's own. Its value is decoded and
-	 * terminated. osp__http_bad_string: there is no such option.
+	 * Handles an option that only this driver has. Its value is decoded and
+	 * terminated. If there is no such option, the function returns
+	 * osp__http_bad_string().
 	 */
 	osp_status (*option)(void *ctx, osp_http_target *target, osp_str name,
 						 osp_str value, osp_error *err);

@@ -27,8 +27,9 @@
 #include "messaging.h"
 
 /*
- * How many kept messages single acknowledgements may pass before those are
- * returned to the queue: some 40 ms of the broker's time.
+ * How many kept messages the broker may search past for single
+ * acknowledgements, before the kept messages are returned to the queue: some 40
+ * ms of its time.
  */
 #define PASSED_MAX 100000
 

@@ -250,12 +250,10 @@ otlp_pairs_keep(otlp_pairs *pairs)
 		{
 			osp_status status = copy(pairs, p);
 
-			/*
-			 * Marks the copy: until the batch is committed, a rollback removes
-			 * the point.
-			 */
 			if (status != OSP_OK)
 				return status;
+
+			/* Until the batch is committed, a rollback removes this point. */
 			p->fresh = true;
 		}
 	return OSP_OK;

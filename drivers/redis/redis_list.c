@@ -612,8 +612,10 @@ count_keys(osp_redis *redis, int64_t *keys, osp_error *err)
 }
 
 /*
- * Chooses the index, which lacks what only upstream stored, if there are many
- * keys and the index has as many traces as are requested.
+ * Chooses whether the traces are listed by our index or by the keys. The index
+ * lacks the traces that only upstream's writers have stored. It is used if
+ * there are so many keys that reading all would take long, and if it has as
+ * many traces as are requested.
  */
 static osp_status
 choose(listing *l)

@@ -181,8 +181,8 @@ close_utility(pgospStatementPoint *statement)
 		pgosp_point_close(&statement->point, NULL);
 }
 
-/* Ends a statement that succeeded. stays: leave the point open if the transaction ends
- * after this. */
+/* Ends a statement that succeeded. If stays is set and the transaction ends
+ * after the statement, its point stays open until then. */
 static inline void
 end_utility(pgospStatementPoint *statement, pgospPoint *outer, bool stays,
 			const QueryCompletion *qc)

@@ -29,10 +29,12 @@ typedef struct pgospStart
 } pgospStart;
 
 /*
- * Makes the text to record: that of this statement, without secrets, in UTF-8. masked:
- * the statement runs within one that may hold a secret. A deferred trigger runs after
- * the statement that fired it, outside of all portals or within a statement such as
- * COMMIT; the client's own statements that failed are also outside of portals.
+ * Makes the text to record: that of this statement, without secrets, in UTF-8.
+ * masked: the statement runs within one that may hold a secret. If the
+ * transaction has run a statement with a secret, a deferred trigger may use
+ * that secret later, so its statements are masked, too: they run outside of all
+ * portals, or within a statement such as COMMIT. The client's own statements
+ * that failed are also outside of portals; they are not masked for this reason.
  */
 static void
 record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)

@@ -61,8 +61,9 @@ is_no_function(const osp_sql_token *word)
 	return false;
 }
 
-/* Is the name behind this token that of a result with its columns: WITH t(a), AS t(a
- * int), or f(1) t(a int)? */
+/* May the name behind this token be the alias of a result with a list of
+ * columns, which looks like a function call? Examples: WITH t(a), AS t(a int),
+ * f(1) t(a int). */
 static bool
 is_before_alias(const osp_sql_token *token)
 {

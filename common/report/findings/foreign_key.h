@@ -20,8 +20,9 @@ typedef struct osp__foreign_key
 /* Is it the text of a statement that PostgreSQL runs for a foreign key? */
 bool osp__is_key_statement(osp_str statement);
 
-/* Reads what such a statement searches; false: op has another statement. The caller
- * must end key in either case. */
+/* Reads what a statement that PostgreSQL runs for a foreign key searches.
+ * False: op has another statement. The caller must call osp__foreign_key_term()
+ * in either case. */
 bool osp__foreign_key_read(osp__findings *f, const osp__op *op,
 						   osp__foreign_key *key);
 void osp__foreign_key_term(osp__foreign_key *key);

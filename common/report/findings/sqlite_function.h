@@ -9,8 +9,9 @@
 
 #include "osprofiler/base.h"
 
-/* The name of the first such function, borrowed from the statement; empty if the text
- * shows none. Views, triggers and collations may hide some. */
+/* The name of the first function in the statement that SQLite does not have,
+ * borrowed from the statement; empty if the text shows none. Views, triggers
+ * and collations may hide some. */
 osp_str osp__program_function(osp_str statement);
 
 #endif /* OSPROFILER_SQLITE_FUNCTION_H */

@@ -21,8 +21,9 @@
 #define LOOP_NS  (INT64_C(50) * 1000)
 #define BLOCK_NS (INT64_C(50) * 1000)
 
-/* The rule applies if the CPU worked this many times as long; of a query that calls
- * functions, if it worked as long. */
+/* The rule applies if the CPU worked at least this many times as long as
+ * reading the rows can have taken. For a query that calls functions, once as
+ * long is enough. */
 #define TIMES 3
 
 /* Shorter statements have no CPU time recorded, or no plan nodes. */
@@ -121,7 +122,7 @@ reading_ns(const osp__findings *f, const osp__op *op)
 		   blocks * BLOCK_NS;
 }
 
-/* How often the time for the rows must have passed. */
+/* How many times as long as reading the rows the CPU must have worked. */
 static double
 times_of(osp__findings *f, const osp__op *op)
 {

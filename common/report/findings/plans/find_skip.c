@@ -7,8 +7,8 @@
 
 #include "sql/sql_text.h"
 
-/* Skipping matters if this many rows are skipped in all, and for each row that is
- * returned. */
+/* The rule applies if at least SKIPPED_MIN rows are skipped, and at least
+ * SKIPPED_EACH rows for each row that is returned. */
 #define SKIPPED_MIN  1000
 #define SKIPPED_EACH 9
 

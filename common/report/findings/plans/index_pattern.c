@@ -108,7 +108,8 @@ say_trigrams(const osp__scan *scan, const osp__term *term, osp_buf *step)
 	say_command(scan, term, "USING gin (", " gin_trgm_ops)", step);
 }
 
-/* Is there such an index already: btree for patterns, or any other method? */
+/* Does an index on the term's column exist already? btree: a btree index for
+ * patterns; otherwise an index of any other method. */
 static bool
 has_index(const osp__scan *scan, const osp__term *term, bool btree)
 {

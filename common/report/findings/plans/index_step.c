@@ -372,7 +372,8 @@ has_index_of(const osp__scan *scan, const char *method, osp_str column,
 	return false;
 }
 
-/* Writes the step for such an operator; false: it is another one. */
+/* Writes the step for a condition whose operator a btree index cannot serve.
+ * False: it is not one of the operators that are known here (others). */
 static bool
 say_other_index(const osp__scan *scan, const osp__term *term, osp_buf *step)
 {

@@ -395,8 +395,9 @@ idle_between_rows(const osp__findings *f, const osp__op *op)
 	return ns > 0 ? ns : 0;
 }
 
-/* Finds the statement of SQLite with the longest such time between its rows; NULL: most
- * of the group's time was not between rows. */
+/* Finds the statement of SQLite between whose rows the program did something
+ * else for the longest time. NULL: most of the group's time was not between
+ * rows. */
 static const osp__op *
 longest_paused(const osp__findings *f, const osp__group *group,
 			   int64_t *longest_ns)

@@ -378,7 +378,8 @@ say_plan_command(osp__findings *f, const osp__op *op, osp_buf *out)
 	if (!op->in_memory)
 		osp__op_member(f, op, NULL, "name", &file);
 
-	/* sqlite3 would take such a file name for an option. */
+	/* No command is shown if the name of the file begins with "-", which
+	 * sqlite3 would take for an option, or if there are several statements. */
 	if (!is_one_statement(statement) || (file.len > 0 && file.ptr[0] == '-'))
 		osp_buf_add_str(
 			out, OSP_STR(" EXPLAIN QUERY PLAN shows which table is scanned."));

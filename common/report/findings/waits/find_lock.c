@@ -166,8 +166,9 @@ is_of_crowd(const osp__group *group)
 }
 
 /*
- * Claims the time for which a statement waited for locks beyond the waits that are
- * recorded: of one statement, these are a few. It counts with the last of them.
+ * Only the first few waits for locks of a statement are recorded as operations,
+ * but the whole time of its waits is known. Claims the rest of this time, in
+ * the group of the last recorded wait.
  */
 static void
 claim_rest(osp__findings *f, const osp__table *crowds, osp__op *op)
