@@ -26,7 +26,7 @@ typedef struct pgospCommit
 
 /* ---- commit.c ---- */
 
-/* Encodes the attributes of a start; what is the command's name. */
+/* Encodes the attributes of a start; `what` is the command's name. */
 extern void pgosp_put_commit_start(osp_writer *w, const void *what);
 
 /* The value of synchronous_commit: always the same address for the same value. */

@@ -93,7 +93,8 @@ typedef struct pgospNodePoint
 #define PGOSP_NODE_START_SIZE 8192
 #define PGOSP_NODE_STOP_SIZE  1536
 
-/* Encode the attributes of a node's start and stop. what is a pgospNodePoint. */
+/* Encode the attributes of a node's start and stop; `what` is a
+ * pgospNodePoint. */
 extern void pgosp_put_node_start(osp_writer *w, const void *what);
 extern void pgosp_put_node_stop(osp_writer *w, const pgospPoint *point);
 

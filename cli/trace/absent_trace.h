@@ -10,7 +10,7 @@
 
 /*
  * Reports that the sources have no points of this trace, and where else they
- * may be. why says which points are still on their way, or is empty. Returns
+ * may be. `why` says which points are still on their way, or is empty. Returns
  * CLI_FAILED.
  */
 int cli_report_absence(const cli_source *source, const char *name,

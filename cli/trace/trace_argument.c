@@ -286,7 +286,7 @@ longest_wait(const cli_source *source, const char *name)
 
 /*
  * Completes a trace: waits for the points that were on their way when the
- * command began, and reads again. A message says if that takes long. why
+ * command began, and reads again. A message says if that takes long. `why`
  * becomes a sentence on points that still wait.
  */
 static int

@@ -419,9 +419,10 @@ void osp__op_member(osp__findings *f, const osp__op *op, const char *object,
 /* Is the trigger op the check of a foreign key? */
 bool osp__is_foreign_key(osp__findings *f, const osp__op *op);
 
-/* A key that is the same for all operations with the same name that do the same, apart
- * from the constants of a statement, or the numbers and literals in another text: "GET
- * /orders/7" and "GET /orders/8" have one key. what must describe op. Never 0. */
+/* A key that is the same for all operations with the same name that do the
+ * same, apart from the constants of a statement, or the numbers and literals in
+ * another text: "GET /orders/7" and "GET /orders/8" have one key. `what` must
+ * describe op. Never 0. */
 uint64_t osp__op_key(const osp__op *op, const osp__description *what);
 
 static inline int64_t
@@ -685,8 +686,8 @@ void osp__say_count(osp_buf *out, int64_t count);
 /* Appends "1 call" or "12,345 calls". */
 void osp__say_number(osp_buf *out, int64_t count, const char *thing);
 
-/* Appends before (such as " of") and the file of an operation of SQLite, if the trace
- * has several files. */
+/* Appends the text `before` (such as " of") and the file of an operation of
+ * SQLite, if the trace has several files. */
 void osp__say_file(osp__findings *f, const osp__op *op, const char *before,
 				   osp_buf *out);
 

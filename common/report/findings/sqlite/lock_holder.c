@@ -125,8 +125,8 @@ locking_of(const osp__op *op)
 											  : op->locking;
 }
 
-/* Notes a pause before the next statement of a transaction. after NULL: no statement
- * follows. */
+/* Notes a pause before the next statement of a transaction. `after` is NULL if
+ * no statement follows. */
 static void
 note_pause(const osp__lock_wait *wait, session *at, const osp__op *after,
 		   int64_t until_ns)
