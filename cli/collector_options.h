@@ -85,8 +85,9 @@ int cli_collector_failed(const cli_collector *collector, const char *what,
 						 osp_status status, const osp_error *err);
 
 /*
- * Why a collector failed: the message without the address, if shown, the
- * connection string, has the same one.
+ * Returns the reason in a message about a failed collector: the text behind the
+ * address, if the message contains the address of the connection string
+ * `shown`; else the whole message.
  */
 const char *cli_collector_reason(const char *shown, const char *message);
 

@@ -113,8 +113,9 @@ pgosp_statement_begins(osp_producer *producer, const osp_context *context)
 /* ---- starts that may never be needed (staging.c) ---- */
 
 /*
- * Like pgosp_stage_begin, but the start of top, which is open, is only written when
- * something else of it has to be. The template is borrowed until then.
+ * Like pgosp_stage_begin, but the start of the open point top is written only
+ * when another record of top, or of a point under it, has to be written. The
+ * template is borrowed until then.
  */
 extern bool pgosp_stage_begin_unwritten(pgospPoint *top,
 										const osp_template *start);

@@ -57,8 +57,8 @@ typedef struct pgospScanned
 
 extern void pgosp_node_scanned(const PlanState *node, pgospScanned *out);
 
-/* How many blocks a table has that the node reads from the first to the last, as of the
- * begin of the scan; 0: not known, or few. */
+/* How many blocks a table has that the node reads from the first to the last,
+ * as of the beginning of the scan; 0: not known, or few. */
 extern BlockNumber pgosp_node_large_table(const PlanState *node);
 
 /* The name of the index that the node uses; NULL: none. */

@@ -92,8 +92,8 @@ typedef struct pgospSlot
 {
 	/* The backend writes these. */
 	struct pgospPoint *current; /* the operation that runs; NULL: none */
-	int64 began_ns; /* begin of the top statement; 0: waits not sampled */
-	int64 since_ns; /* begin of the operation that began last */
+	int64 began_ns; /* beginning of the top statement; 0: waits not sampled */
+	int64 since_ns; /* beginning of the operation that began last */
 	uint32 lockwaits_taken;
 	int pid;
 	void *status; /* its PgBackendStatus; NULL: not known */

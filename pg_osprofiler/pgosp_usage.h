@@ -19,7 +19,7 @@ typedef struct pgospWaits
 {
 	int count; /* -1: waits are not sampled */
 	uint64 seen;
-	int64 began_ns; /* begin of the top-level statement */
+	int64 began_ns; /* beginning of the top-level statement */
 	int64 since_ns; /* when the operation began */
 	int64 ns[PGOSP_WAITS_MAX];
 } pgospWaits;

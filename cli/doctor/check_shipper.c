@@ -69,8 +69,8 @@ agent_is_missing(doctor *d, char *path, size_t size)
 }
 
 /*
- * Proposes to set osprofiler.agent to the program of this command, which is the
- * shipper's.
+ * Proposes to set osprofiler.agent to the file of this program, which is also
+ * the shipper's program.
  */
 static void
 mend_agent(const doctor *d, doctor_result *r)

@@ -718,9 +718,10 @@ cli_server_untraced(cli_server *server)
 #define OURS " /* osprofiler */"
 
 /*
- * Begins a transaction. The statements of one text are one transaction, which
- * the BEGIN at the end only continues. So its settings end with it, and that of
- * untraced covers BEGIN, too.
+ * Begins a transaction, and makes settings for it. All statements of one text
+ * run in one transaction, which the BEGIN at the end only continues. So the
+ * settings apply until that transaction ends, and osprofiler.untraced, which is
+ * set first, also covers the BEGIN.
  */
 #define START "SET LOCAL search_path = pg_catalog, pg_temp" OURS "; BEGIN" OURS
 

@@ -31,10 +31,10 @@ bool cli_is_last(const char *name) OSP_MUST_CHECK;
  * "newest" is the trace that ended last in all places, "newest~N" the one N
  * before it. "last" is the trace of the last `osprofiler run` of this user on
  * this host that delivered to one of the places; if that run made no trace, the
- * call fails. "last~N" is the run N before it; behind the earliest run it goes
- * on with traces that ended before that. So without any such run "last" is the
- * newest trace. A message says which trace was taken if another one may have
- * been expected.
+ * call fails. "last~N" is the run N before it; after the earliest run follow
+ * traces that ended before it. So without any such run "last" is the newest
+ * trace. A message says which trace was taken if another one may have been
+ * expected.
  *
  * CLI_FAILED after a message. *listed is the result of reading the list of the
  * first place: OSP_OK also if no list was needed, OSP_ENOENT if there is no

@@ -84,8 +84,8 @@ cli_list_traces(cli_collector *collector, const osp_trace_filter *filter,
 
 /*
  * All traces are read, without a limit, if the collector does not list the
- * newest first, or if only traces up to a moment are wanted: a limit would then
- * also count later traces.
+ * newest first, or if only traces up to a moment are wanted: a limit could then
+ * leave out wanted traces.
  */
 int
 cli_newest_add(cli_newest *newest, cli_collector *place, osp_status *listed)

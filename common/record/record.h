@@ -5,10 +5,11 @@
  *
  * A tracer writes raw values; the shipper turns them into texts and JSON. A
  * record is a head, then base id, parent id, name, project, service and info,
- * without padding between them. info is a sequence of attributes; objects nest
- * by a begin and an end. Byte order and alignment are the machine's: a record
- * never leaves it. A reader checks every length (osp_record_read), so any bytes
- * are safe to read.
+ * without padding between them. info is a sequence of attributes. An object is
+ * written as an attribute that begins it, its members, and one that ends it;
+ * objects may nest. Byte order and alignment are the machine's: a record never
+ * leaves it. A reader checks every length (osp_record_read), so any bytes are
+ * safe to read.
  *
  * Time is CLOCK_MONOTONIC only (record/clock.h), read once for a point. The
  * status file of the run directory has the offset to the wall clock

@@ -136,8 +136,8 @@ count_result(osp_shipper *s, const osp_send_result *result)
 {
 	size_t reports = count_reports(&s->slots[0]);
 
-	/* The collector does not say which points it refused, so reports are taken as
-	 * accepted. */
+	/* The collector does not say which points it refused, so it is assumed that
+	 * it accepted the reports of losses. */
 	if (reports < result->accepted)
 		osp_runstat_add(&s->stat->shipped, result->accepted - reports);
 	if (result->refused == 0)

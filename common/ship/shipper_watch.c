@@ -64,8 +64,8 @@ take_event(osp_shipper *s, const struct inotify_event *event)
 	uint64_t number;
 	shipper_ring *r;
 
-	/* The kernel reports a ring that was closed under the name that it had while it was
-	 * made. */
+	/* If the kernel reports that a ring was closed, it uses the name that the
+	 * ring's file had while it was made. */
 	if (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0)
 		name += strlen(NEW_PREFIX);
 	if ((event->mask & (IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0 ||

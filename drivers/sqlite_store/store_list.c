@@ -23,8 +23,8 @@
 
 /*
  * Parameters: ?1 and ?2: the last row, which need not exist; ?3: traces that
- * began earlier cannot reach ?4; ?4: the begin of the requested time; ?5: the
- * number of rows.
+ * began earlier cannot reach ?4; ?4: the beginning of the requested time; ?5:
+ * the number of rows.
  */
 #define CONDITIONS                                      \
 	"(first_us, id) < (?1, ?2) AND first_us >= ?3 AND " \

@@ -4,8 +4,9 @@
  *	  Encodes what a statement waited for, from the sums that the background worker has
  *	  sampled.
  *
- * The slot of the backend (pgosp_slot.h) has sums since the last top-level statement
- * began. A statement remembers the sums at its begin, and reports the differences.
+ * The slot of the backend (pgosp_slot.h) has sums since the last top-level
+ * statement began. A statement remembers the sums at its beginning, and reports
+ * the differences.
  */
 #include "pgosp_lockwait.h"
 #include "pgosp_usage.h"

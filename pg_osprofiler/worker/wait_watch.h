@@ -18,12 +18,12 @@ typedef struct pgospWatched
 {
 	pgospSlot *slot;
 	int pid;        /* of the backend that was last seen there */
-	int64 began_ns; /* begin of the statement that was seen last */
+	int64 began_ns; /* beginning of the statement that was seen last */
 	int64 looked_ns;
 	int64 cpu_of_ns;     /* began_ns of the statement with the last CPU note */
 	pgospLockWait *wait; /* wait whose end was not seen yet; NULL: none */
 	uint32 wait_number;
-	TimestampTz wait_began; /* begin of the wait by PostgreSQL; 0: not known */
+	TimestampTz wait_began; /* when PostgreSQL began the wait; 0: not known */
 	int64 holder_due_ns;    /* when to look up the lock's holder again */
 } pgospWatched;
 
@@ -36,7 +36,7 @@ typedef struct pgospLook
 	uint32 event;
 	int64 now_ns;
 	int64 before_ns; /* time of the previous look */
-	int64 since_ns;  /* begin of the running operation */
+	int64 since_ns;  /* beginning of the running operation */
 } pgospLook;
 
 /* ---- replaced_files.c ---- */

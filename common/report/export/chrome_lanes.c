@@ -11,8 +11,8 @@
  * each gets a new lane. */
 #define LANES_TRIED 256
 
-/* Sorts bars by begin; of those with the same begin, the one that ends last comes
- * first; then ancestors come first. */
+/* Sorts bars by their beginning; of those that begin together, the one that
+ * ends last comes first; then ancestors come first. */
 static int
 compare_bars(const void *a, const void *b)
 {

@@ -48,7 +48,7 @@ typedef struct osp__lanes
 {
 	osp__arena arena;
 	osp__bar *all;   /* the bars of all operations, in their order */
-	osp__bar **bars; /* those to draw, by begin, ancestors first */
+	osp__bar **bars; /* those to draw; sorted, ancestors first */
 	size_t count;
 	osp__chrome_process *processes;
 	osp__chrome_process *last_process;

@@ -278,8 +278,8 @@ unnamed_ns(const osp__op *op)
 		   osp__op_fact(op, OSP__WAIT_ANY) - op->starved_ns;
 }
 
-/* Appends how to see more of a statement of a server: most of its time it waited for
- * something else, or it calls functions. */
+/* Appends how the user can find out more about a statement of a server that
+ * waited for an extension most of the time, or that calls functions. */
 static void
 say_how_to_see_more(osp__findings *f, const osp__op *op, osp_buf *out)
 {

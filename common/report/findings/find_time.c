@@ -114,7 +114,7 @@ bounded(int64_t ns)
 	return ns < OSP__JUDGED_MAX_NS ? ns : OSP__JUDGED_MAX_NS;
 }
 
-/* Sets begin and end of op, in time since the trace began. */
+/* Sets the beginning and end of op, in time since the trace began. */
 static void
 set_times(const osp__findings *f, osp__op *op)
 {
@@ -191,7 +191,7 @@ gets_time(const osp__op *op)
 /* State of the sweep over the events. */
 typedef struct sweep
 {
-	double share; /* time of an operation that shared since the begin */
+	double share; /* time of an operation that shared since the beginning */
 	unsigned sharers;
 } sweep;
 

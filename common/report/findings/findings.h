@@ -178,7 +178,7 @@ typedef enum osp__journal
 
 typedef struct osp__rule osp__rule;
 
-/* An operation and its time. Times count from the begin of the trace. */
+/* An operation and its time. Times count from the beginning of the trace. */
 typedef struct osp__op
 {
 	const osp__node *node; /* NULL: the whole trace */
@@ -206,9 +206,9 @@ typedef struct osp__op
 	bool leaves_files; /* DROP or the like: the server removes files */
 	bool checks_key;   /* PostgreSQL itself runs it for a foreign key */
 	bool inner_cursor; /* query of a cursor of the server itself */
-	bool sliced; /* its time is that of its execution, not all from begin to
-				  * end: it is an inner cursor, or the program paused between
-				  * its rows */
+	bool sliced; /* its time is that of its execution, not the whole time until
+				  * its end: it is an inner cursor, or the program paused
+				  * between its rows */
 	bool in_transaction; /* find_repeat.c: begins in a transaction */
 	bool lacks_syncs; /* of SQLite: its waits for the disk are not measured */
 	bool
@@ -509,8 +509,8 @@ int64_t osp__claim_gap(osp__findings *f, osp__group *group,
 /* The next attempt to do what failed, beside it; NULL: there is none nearby. */
 osp__op *osp__next_attempt(const osp__findings *f, const osp__op *failed);
 
-/* Claims the pauses, and the begin and end of transactions, from the failure up to the
- * attempt. */
+/* Claims the pauses, and the beginning and end of transactions, from the
+ * failure up to the attempt. */
 void osp__claim_until(osp__findings *f, osp__group *group,
 					  const osp__op *failed, const osp__op *attempt);
 
@@ -530,7 +530,7 @@ osp__op_is_database(const osp__op *op)
 	return op->kind != OSP__OP_TRACE && op->kind != OSP__OP_OTHER;
 }
 
-/* The duration of op from begin to end. */
+/* The duration of op from its beginning to its end. */
 static inline int64_t
 osp__op_ns(const osp__op *op)
 {

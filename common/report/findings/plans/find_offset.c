@@ -5,8 +5,8 @@
  */
 #include "report/findings/rules.h"
 
-/* OFFSET matters if it leaves out this many rows in all, and for each row that is
- * returned. */
+/* The rule applies if OFFSET leaves out at least SKIPPED_MIN rows, and at least
+ * SKIPPED_EACH rows for each row that is returned. */
 #define SKIPPED_MIN  1000
 #define SKIPPED_EACH 9
 

@@ -3,9 +3,10 @@
  * find_repeat.c
  *	  Rule: the same statement many times (N+1), with other constants.
  *
- * Only short statements count; for long ones the cause of their length matters more.
- * The time between two of them is part of the cost of the repetition: the way from the
- * client to the server and back, and the begin and end of transactions.
+ * Only short statements count; for long ones the cause of their length matters
+ * more. The time between two of them is part of the cost of the repetition: the
+ * way from the client to the server and back, and the beginning and end of
+ * transactions.
  *
  * If a statement runs very many others, the last ones are not recorded
  * (osprofiler.max_points). They are assumed to be like the recorded ones, in the same
@@ -238,7 +239,8 @@ claim_between(osp__findings *f, const osp__table *table, const osp__op *parent)
 	}
 }
 
-/* The recorded statements that a statement ran itself: their number, begin and end. */
+/* The recorded statements that a statement ran itself: their number, beginning
+ * and end. */
 typedef struct run
 {
 	int64_t count;

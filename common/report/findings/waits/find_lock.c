@@ -166,9 +166,9 @@ is_of_crowd(const osp__group *group)
 }
 
 /*
- * Only the first few waits for locks of a statement are recorded as operations,
- * but the whole time of its waits is known. Claims the rest of this time, in
- * the group of the last recorded wait.
+ * Only a few waits for locks of a statement are recorded as operations, but the
+ * whole time of its waits is known. Claims the rest of this time, in the group
+ * of the last recorded wait; if none is recorded, in that of an unknown holder.
  */
 static void
 claim_rest(osp__findings *f, const osp__table *crowds, osp__op *op)
