@@ -236,6 +236,18 @@ may_have_values(const ospq_facts *facts, const osp_sql_recorded *recorded)
 			 osp_sql_reads_rows(recorded->text, OSP_SQL_POSTGRES_ANY)));
 }
 
+/*
+ * Are strings of a perhaps mistyped statement left out of its text? The message of a
+ * syntax error may quote one: at or near "'secret'".
+ */
+static inline bool
+hides_strings(const osp_sql_recorded *recorded)
+{
+	return OSP_UNLIKELY(recorded->secrecy == OSP_SQL_UNKNOWN) &&
+		   (recorded->full_len > recorded->text.len ||
+			memchr(recorded->text.ptr, '\'', recorded->text.len) != NULL);
+}
+
 /* Writes attributes that few statements have. */
 static __attribute__((noinline)) void
 put_facts(osp_writer *w, const ospq_conn *c, const ospq_facts *facts,
@@ -265,7 +277,7 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	need_opening(c);
 	recorded = text_of(c, facts);
 	text = recorded.text;
-	c->secret = recorded.secrecy >= OSP_SQL_SECRET;
+	c->secret = recorded.secrecy >= OSP_SQL_SECRET || hides_strings(&recorded);
 	c->values = may_have_values(facts, &recorded);
 	if (!osp__hook_open(point))
 		return false;

@@ -90,6 +90,18 @@ is_within_values(void)
 }
 
 /*
+ * Are strings left out of this text, which SQLite could not parse? Its message may
+ * quote one: near "'secret'". SQLite takes "secret" for a string as well.
+ */
+static bool
+hides_strings(osp_str text)
+{
+	return (memchr(text.ptr, '\'', text.len) != NULL ||
+			memchr(text.ptr, '"', text.len) != NULL) &&
+		   !osp_sql_is_query(text, OSP_SQL_SQLITE);
+}
+
+/*
  * Returns a statement in the form in which it may be recorded; the caller frees
  * space afterwards. A statement inside another one is masked if that one is. It
  * may have been built from the value of a parameter, as is the PRAGMA that
@@ -108,7 +120,7 @@ recorded(const osp_sqlite_conn *conn, osp_str text, bool broken, bool *masked,
 	osp_sql_recorded out;
 
 	osp__hook_record(text, how, max, space, &out);
-	*masked = out.masked;
+	*masked = out.masked || (OSP_UNLIKELY(broken) && hides_strings(text));
 	return cut(out.text, max);
 }
 

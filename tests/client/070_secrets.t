@@ -40,6 +40,7 @@ if (need_program('psycopg 3', '/usr/bin/python3', '-c', '"import psycopg"'))
 		"select 'redis://u:12/LEAK25\@h'",
 		"alter rol demo pasword 'LEAK26'", "altr role demo paswrd 'LEAK27'",
 		"set myapp,pin = 'LEAK28'", "\xef\xbb\xbfset a,b = 'LEAK29'",
+		"'LEAK32'", "select 1; 'LEAK33'", "alter 'LEAK34'", "grnt 1; E'LEAK35'",
 		"comment on role demo is 'LEAK30'", "select 1 /* trace_info='LEAK31",
 		'select $1::text::regoper', 'select $1::text::regoperator',
 		"prepare x as select 'password LEAK15'", "/*+ hint */ $comment select 16",

@@ -373,6 +373,9 @@ test_values(void **state)
 	execute_with("SELECT run(?)", "SELECT 'LEAK'", SQLITE_ROW);
 	execute_with("SELECT run(?)", "SELECT run('SELECT ''LEAK''')", SQLITE_ROW);
 	execute("SELECT 'password', run('SELECT ''LEAK''')", SQLITE_OK);
+	/* Behind the first quote of a text that does not parse. */
+	execute("'LEAK'", SQLITE_ERROR);
+	execute("ALTER \"LEAK\"", SQLITE_ERROR);
 	assert_false(collect_has("LEAK"));
 	if (BY_HOOK)
 		return;
