@@ -22,7 +22,8 @@
 #define CHECK_NS INT64CONST(10000000000)
 
 /* A file that changed less long ago may still be in the process of being written. */
-#define SETTLED_S 1
+#define SETTLED_S    1
+#define UNSETTLED_MS 500 /* until such a file is checked again */
 
 typedef struct pgospFile
 {
@@ -34,6 +35,7 @@ static bool of_the_server = false;
 static pgospFile library;
 static pgospFile program;
 static int64 next_ns = 0;
+static bool unsettled = false; /* the last check found a file that changes */
 
 void
 pgosp_replaced_init(void)
@@ -60,7 +62,10 @@ is_replaced(const pgospFile *file)
 	if (now.st_ino == file->is.st_ino && now.st_dev == file->is.st_dev &&
 		now.st_size == file->is.st_size && now.st_mtime == file->is.st_mtime)
 		return false;
-	return llabs((long long) (time(NULL) - now.st_ctime)) > SETTLED_S;
+	if (llabs((long long) (time(NULL) - now.st_ctime)) > SETTLED_S)
+		return true;
+	unsettled = true;
+	return false;
 }
 
 void
@@ -79,11 +84,21 @@ pgospReplaced
 pgosp_replaced_check(bool at_once)
 {
 	int64 now_ns = osp_mono_now();
+	pgospReplaced replaced = PGOSP_REPLACED_NONE;
 
 	if (of_the_server || (!at_once && now_ns < next_ns))
 		return PGOSP_REPLACED_NONE;
-	next_ns = now_ns + CHECK_NS;
+	unsettled = false;
 	if (is_replaced(&library))
-		return PGOSP_REPLACED_LIBRARY;
-	return is_replaced(&program) ? PGOSP_REPLACED_PROGRAM : PGOSP_REPLACED_NONE;
+		replaced = PGOSP_REPLACED_LIBRARY;
+	else if (is_replaced(&program))
+		replaced = PGOSP_REPLACED_PROGRAM;
+	next_ns = now_ns + (unsettled ? UNSETTLED_MS * PGOSP_NS_PER_MS : CHECK_NS);
+	return replaced;
+}
+
+long
+pgosp_replaced_due_ms(void)
+{
+	return unsettled ? UNSETTLED_MS : LONG_MAX;
 }

@@ -56,6 +56,9 @@ extern void pgosp_replaced_note_program(const char *path);
  * set. */
 extern pgospReplaced pgosp_replaced_check(bool at_once);
 
+/* The time until the next check if a file is being replaced now, else LONG_MAX. */
+extern long pgosp_replaced_due_ms(void);
+
 /* ---- wait_watch.c ---- */
 
 /* Watches the backends of this run directory from now on. */

@@ -536,7 +536,7 @@ static void
 wait_for_work(const pgospAgent *agent)
 {
 	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
-	long timeout_ms = pgosp_watch_look();
+	long timeout_ms = Min(pgosp_watch_look(), pgosp_replaced_due_ms());
 
 	if (leaving.pid > 0)
 		timeout_ms = Min(timeout_ms, LEAVING_MS);

@@ -116,6 +116,16 @@ sleep 3;
 is(shipper(), $third_shipper, 'an agent whose program was removed stays');
 replace($agent, $program);
 
+# So does a reload that comes right behind the replacement.
+$second_worker = worker();
+replace("$libraries/osprofiler.so", $library);
+my $begun = time;
+$node->reload;
+my $third_worker = wait_for_another($second_worker, \&worker);
+ok($third_worker, 'a worker takes over whose library was replaced just before the reload');
+cmp_ok(time - $begun, '<', 6, '... without the usual ten seconds');
+ok(wait_for_another('', \&shipper), '... and has an agent');
+
 # doctor does what it says.
 replace("$libraries/osprofiler.so", $library);
 sleep 2;
