@@ -412,7 +412,8 @@ ospq_conn_describe(ospq_conn *c)
 	osp_put_i64(&w, OSP_STR("pid"), REAL(PQbackendPID)(c->conn));
 
 	/* With this attribute a report can say that the server's operations are missing. */
-	if (!c->replication && !c->has_events && ospq_sends_comments())
+	if (!c->replication &&
+		(c->told_by_startup || (!c->has_events && ospq_sends_comments())))
 		osp_put_bool(&w, OSP_STR("sends_context"), true);
 	keep_opening(c, osp_attrs_end(&w));
 }

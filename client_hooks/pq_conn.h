@@ -122,9 +122,10 @@ typedef struct ospq_conn
 	char *opening;
 	size_t opening_len; /* 0: no attribute is known */
 	osp_template start;
-	bool described;    /* the members above are filled in */
-	bool replication;  /* or a console: no comments are sent */
-	bool counts_bytes; /* the database has no encoding (SQL_ASCII) */
+	bool described;       /* the members above are filled in */
+	bool replication;     /* or a console: no comments are sent */
+	bool counts_bytes;    /* the database has no encoding (SQL_ASCII) */
+	bool told_by_startup; /* a start-up option had the context */
 
 	/* The point db.connect while PQconnectPoll or PQresetPoll is being called. */
 	bool connecting;

@@ -298,16 +298,17 @@ ospq_option_refused(const PGconn *conn)
 		   strstr(message, "unsupported startup parameter: options") != NULL;
 }
 
-void
+bool
 ospq_hide_option(PGconn *conn)
 {
 	char *options = conn != NULL ? REAL(PQoptions)(conn) : NULL;
 	char *ours = options != NULL ? strstr(options, OPTION_HMAC) : NULL;
 
 	if (ours == NULL || strncmp(options, OPTION_INFO, strlen(OPTION_INFO)) != 0)
-		return;
+		return false;
 	ours += strlen(OPTION_HMAC);
 	ours += strcspn(ours, " ");
 	ours += *ours == ' ' ? 1 : 0;
 	memmove(options, ours, strlen(ours) + 1);
+	return true;
 }

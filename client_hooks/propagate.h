@@ -50,7 +50,7 @@ extern char *ospq_startup_option(const char *program);
 /* Did the server, or a pooler, refuse the connection because of the option? */
 extern bool ospq_option_refused(const PGconn *conn);
 
-/* Removes our option from the connection's PQoptions. */
-extern void ospq_hide_option(PGconn *conn);
+/* Removes our option from the connection's PQoptions. False: it was not there. */
+extern bool ospq_hide_option(PGconn *conn);
 
 #endif /* OSPQ_PROPAGATE_H */

@@ -109,6 +109,18 @@ look_at_string(option_wish *wish, const PQconninfoOption *options)
 
 /* --- connecting ----------------------------------------------------------- */
 
+/* Hides our option from the program, and notes that the server has its context. */
+static void
+hide_option(PGconn *conn)
+{
+	ospq_conn *c = NULL;
+
+	if (ospq_hide_option(conn) && REAL(PQstatus)(conn) == CONNECTION_OK)
+		c = ospq_conn_get(conn);
+	if (c != NULL)
+		c->told_by_startup = true;
+}
+
 static PGconn *
 connect_with_option(const char *const *keywords, const char *const *values,
 					int expand_dbname, const option_wish *wish)
@@ -125,7 +137,7 @@ connect_with_option(const char *const *keywords, const char *const *values,
 		REAL(PQfinish)(conn);
 		return NULL;
 	}
-	ospq_hide_option(conn);
+	hide_option(conn);
 	return conn;
 }
 
@@ -298,7 +310,7 @@ PQsetdbLogin(const char *pghost, const char *pgport, const char *pgoptions,
 			conn = NULL;
 		}
 		else
-			ospq_hide_option(conn);
+			hide_option(conn);
 	}
 	if (conn == NULL)
 		conn = REAL(PQsetdbLogin)(

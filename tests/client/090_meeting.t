@@ -65,6 +65,15 @@ psql('create role anna login; create role ben login; grant all on schema public 
 
 # --- one tree -----------------------------------------------------------------
 
+# Also if the server is told at the start of the connection only.
+{
+	local $ENV{OSPROFILER_PROPAGATE} = 'startup';
+
+	(undef, undef, $words, undef, $id) = seen('psql', '-XAtc', 'select 1');
+	is($words, '1 statement of PostgreSQL, 1 also in the server', 'startup: the server\'s half is copied');
+	like((run($osprofiler, 'trace', 'show', $id))[1], qr/ pg .*select 1/, 'startup: ... and shown');
+}
+
 for my $user ('demo', 'anna')
 {
 	local $ENV{PGUSER} = $user;
