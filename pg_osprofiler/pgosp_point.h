@@ -73,6 +73,9 @@ struct pgospPoint
 	int64 idle_ns;   /* since when it waits for the client; 0: it is at work */
 	int64 paused_ns; /* how long it waited for the client before */
 	int64 stop_ns;   /* while its stop is written */
+	int64 due_ns;    /* top only: it is recorded if it is still open at this
+					  * time, as its parallel workers are; 0: its own time alone
+					  * decides */
 	osp_uuid trace_id;
 	osp_id base_id;
 	osp_id parent_id;
@@ -130,6 +133,14 @@ pgosp_point_may_open(const pgospParent *parent)
 extern void pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 								pgosp_put_start put, const void *what,
 								size_t size, int64 start_ns);
+
+/*
+ * Like pgosp_point_open, for the point of a parallel worker. due_ns: it is recorded only
+ * if it is open at this time, or fails; 0: in any case. See pgosp_stage_due_ns.
+ */
+extern void pgosp_point_open_due(pgospPoint *point, const pgospParent *parent,
+								 pgosp_put_start put, const void *what,
+								 size_t size, int64 due_ns);
 
 /*
  * Opens a point under an open one, at a time in the past, with a template for
@@ -218,7 +229,13 @@ extern bool pgosp_point_is_under(const pgospPoint *lower,
 /* Makes the records of this top-level statement wait. False: there is no memory. */
 extern bool pgosp_stage_begin(pgospPoint *top);
 
-/* Has this top-level statement taken osprofiler.min_duration at this time? */
+/* The time at which this top-level statement will have taken osprofiler.min_duration,
+ * if it works on; 0: it is recorded in any case. From then on it is recorded, even if
+ * it is paused, as are those of its parallel workers that are still at work then. */
+extern int64 pgosp_stage_due_ns(pgospPoint *top);
+
+/* Has this top-level statement, or a parallel worker's part of one, taken
+ * osprofiler.min_duration at this time? */
 extern bool pgosp_stage_is_late(const pgospPoint *top, int64 now_ns);
 
 /* Reserves room for a record; NULL: there is none. The commit gives its size; 0: the

@@ -75,9 +75,34 @@ SET osprofiler.min_duration = '100ms';
 SELECT test_nested(0.15, 15000);
 RESET ALL;
 
+-- Parallel workers are judged with their statement.
+CREATE TABLE test_parallel AS SELECT g, repeat('x', 1000) AS wide FROM generate_series(1, 400) g;
+ANALYZE test_parallel;
+SET max_parallel_workers_per_gather = 2;
+SET min_parallel_table_scan_size = 0;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET parallel_leader_participation = off;
+SET osprofiler.points = 'statement, nested, worker';
+SET osprofiler.min_duration = '1h';
+SET osprofiler.trace_info = :'trace_info';
+SET osprofiler.trace_hmac = :'trace_hmac';
+SELECT count(g) AS quick_in_parallel FROM test_parallel;
+SET osprofiler.min_duration = '100ms';
+SELECT count(g) AS slow_in_parallel FROM test_parallel WHERE pg_sleep(0.002) IS NOT NULL;
+SET osprofiler.min_duration = '1h';
+-- one that fails
+SELECT 1 / (g - 390) AS fails_in_parallel FROM test_parallel WHERE pg_sleep(0) IS NOT NULL;
+RESET ALL;
+
 CALL test.wait_for_delivery();
 SELECT regexp_replace(tree, '\d{3,}}', 'many}') AS tree
-FROM test.tree('durations') AS tree WHERE tree NOT LIKE '%pg: SELECT ''before''%' AND tree NOT LIKE '%pg_sleep%';
+FROM test.tree('durations') AS tree WHERE tree NOT LIKE '%pg: SELECT ''before''%' AND tree NOT LIKE '%pg_sleep(s%' AND tree NOT LIKE '%pg.worker%';
+SELECT substring(statement.point #>> '{info,db,statement}' FROM '\w+_in_parallel') AS statement, count(*) > 0 AS workers
+FROM test.points('durations') worker JOIN test.points('durations') statement
+	ON statement.point->'trace_id' = worker.point->'parent_id' AND statement.kind = 'start'
+WHERE worker.name = 'pg.worker' AND worker.kind = 'stop'
+GROUP BY 1 ORDER BY 1;
 -- those that found no room are counted
 SELECT stop.point->'info'->>'truncated' IS NOT NULL AS truncated,
 	(stop.point->'info'->>'truncated')::int + (SELECT count(*) FROM test.points('durations') p
@@ -87,3 +112,4 @@ FROM test.points('durations') stop
 WHERE kind = 'stop' AND point->'info' ? 'truncated';
 SELECT dropped FROM osprofiler.stat;
 DROP FUNCTION test_nested, test_cursor;
+DROP TABLE test_parallel;

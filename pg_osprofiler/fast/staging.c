@@ -20,6 +20,10 @@
  * The start of a statement with a template is not even written before there is another
  * record of it: most statements end without one, and cost next to nothing.
  *
+ * A parallel worker has a buffer of its own. Its records are kept if it is still at
+ * work when its statement has taken long enough, because then the statement is recorded,
+ * too: it ends after its workers.
+ *
  * Several top-level statements may be open at a time, because a client can
  * leave portals half run. Each record in the buffer says to which statement it
  * belongs.
@@ -262,8 +266,21 @@ pgosp_stage_is_late(const pgospPoint *top, int64 now_ns)
 {
 	int64 until_ns = top->idle_ns != 0 ? top->idle_ns : now_ns;
 
+	if (top->due_ns != 0)
+		return now_ns >= top->due_ns;
 	return pgosp_point_active_ns(top, until_ns) >=
 		   (int64) pgosp_min_duration * 1000000;
+}
+
+int64
+pgosp_stage_due_ns(pgospPoint *top)
+{
+	if (!top->staged)
+		return 0;
+	if (top->due_ns == 0)
+		top->due_ns = top->start_ns + top->paused_ns +
+					  (int64) pgosp_min_duration * 1000000;
+	return top->due_ns;
 }
 
 void *

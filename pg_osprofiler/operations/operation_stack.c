@@ -237,7 +237,7 @@ write_start(pgospPoint *point, pgosp_put_start put, const void *what,
 		return false;
 	osp_uuid_new(&point->trace_id);
 	if (unlikely(pgosp_min_duration > 0) && point->top == point &&
-		!IsParallelWorker())
+		(!IsParallelWorker() || point->due_ns != 0))
 		(void) pgosp_stage_begin(point);
 	if (!begin_record(producer,
 					  &w,
@@ -259,10 +259,9 @@ pgosp_point_open(pgospPoint *point, const pgospParent *parent,
 	pgosp_point_open_at(point, parent, put, what, size, pgosp_now());
 }
 
-void
-pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
-					pgosp_put_start put, const void *what, size_t size,
-					int64 start_ns)
+static void
+open_point(pgospPoint *point, const pgospParent *parent, pgosp_put_start put,
+		   const void *what, size_t size, int64 start_ns, int64 due_ns)
 {
 	if (unlikely(pgosp_has_lockwaits()))
 		pgosp_lockwaits_write(false);
@@ -274,6 +273,7 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	point->calls = 0;
 	point->left_out = 0;
 	point->staged = false;
+	point->due_ns = due_ns;
 	point->silent = false;
 	point->open = false;
 	set_parent(point, parent);
@@ -293,6 +293,22 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 	point->open = true;
 	dlist_push_tail(&pgosp_open_points, &point->node);
 	pgosp_busy++;
+}
+
+void
+pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
+					pgosp_put_start put, const void *what, size_t size,
+					int64 start_ns)
+{
+	open_point(point, parent, put, what, size, start_ns, 0);
+}
+
+void
+pgosp_point_open_due(pgospPoint *point, const pgospParent *parent,
+					 pgosp_put_start put, const void *what, size_t size,
+					 int64 due_ns)
+{
+	open_point(point, parent, put, what, size, pgosp_now(), due_ns);
 }
 
 pgosp_hot bool

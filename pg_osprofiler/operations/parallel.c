@@ -27,9 +27,9 @@
 
 #define SETTING "osprofiler.parallel_context"
 
-/* Size of the text: number of the key, number of the Gather, two ids and the characters
- * between them. */
-#define CONTEXT_SIZE (2 * OSP_ID_MAX + 64)
+/* Size of the text: number of the key, number of the Gather, a time, two ids and the
+ * characters between them. */
+#define CONTEXT_SIZE (2 * OSP_ID_MAX + 96)
 
 /* The context for the workers; in a worker, the context that it was given. */
 static char *parallel_context = NULL;
@@ -59,7 +59,7 @@ executor_info(const PlanState *node)
  * of its own. */
 static void
 write_context(char context[CONTEXT_SIZE], const PlanState *gather,
-			  const pgospPoint *parent)
+			  const pgospPoint *parent, int64 due_ns)
 {
 	char storage[2][OSP_ID_MAX + 1];
 	osp_str base = osp_id_text(&parent->base_id, storage[0]);
@@ -67,9 +67,10 @@ write_context(char context[CONTEXT_SIZE], const PlanState *gather,
 
 	snprintf(context,
 			 CONTEXT_SIZE,
-			 "%zu %d\n%.*s\n%.*s",
+			 "%zu %d " INT64_FORMAT "\n%.*s\n%.*s",
 			 parent->key,
 			 gather->plan->plan_node_id,
+			 due_ns,
 			 (int) base.len,
 			 base.ptr,
 			 (int) self.len,
@@ -83,8 +84,10 @@ pgosp_gather_first(PlanState *node, pgospPoint *parent)
 	char *outer = parallel_context;
 	TupleTableSlot *slot = NULL;
 
-	pgosp_point_hand_on(parent);
-	write_context(context, node, parent);
+	write_context(context,
+				  node,
+				  parent,
+				  parent->top != NULL ? pgosp_stage_due_ns(parent->top) : 0);
 	parallel_context = context;
 	PG_TRY();
 	{
@@ -140,6 +143,7 @@ pgosp_gather_stop(const PlanState *node)
 typedef struct pgospWorkerStart
 {
 	int gather;
+	int64 due_ns; /* of pgosp_stage_due_ns, in the leader */
 } pgospWorkerStart;
 
 static void
@@ -175,6 +179,7 @@ read_context(osp_context *context, pgospWorkerStart *start)
 	memset(context, 0, sizeof(*context));
 	context->key = (size_t) strtoul(text, &end, 10);
 	start->gather = (int) strtol(end, &end, 10);
+	start->due_ns = strtoll(end, &end, 10);
 	if (*end++ != '\n')
 		return false;
 	line = strchr(end, '\n');
@@ -194,7 +199,8 @@ pgosp_parallel_open(pgospStatementPoint *worker, const pgospPointKind *kind)
 	if (!read_context(&context, &start) || pgosp_producer() == NULL)
 		return false;
 	pgosp_statement_init(worker, kind, OSP_STR("pg.worker"));
-	pgosp_point_open(&worker->point, &parent, put_start, &start, 2048);
+	pgosp_point_open_due(
+		&worker->point, &parent, put_start, &start, 2048, start.due_ns);
 	pgosp_usage_begin(&worker->usage, pgosp_now());
 	return true;
 }
