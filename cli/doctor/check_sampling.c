@@ -21,7 +21,8 @@ static const char question[] =
 	"', ' ORDER BY pg_catalog.array_position(ARRAY['osprofiler.sample_rate', "
 	"'osprofiler.min_duration', 'osprofiler.statement_text'], name)), "
 	"pg_catalog.bool_or(name = 'osprofiler.sample_rate' AND setting::float8 > "
-	"0) FROM (SELECT name, source, sourcefile, CASE WHEN name = "
+	"0), pg_catalog.current_setting('osprofiler.statement_text') <> 'full' "
+	"FROM (SELECT name, source, sourcefile, CASE WHEN name = "
 	"'osprofiler.sample_rate' THEN setting ELSE '0' END AS setting FROM "
 	"pg_catalog.pg_settings WHERE name IN ('osprofiler.sample_rate', "
 	"'osprofiler.min_duration', 'osprofiler.statement_text')) s";
@@ -85,6 +86,17 @@ doctor_server_samples(const doctor *d)
 	return result;
 }
 
+/* Each side has a setting of its own. */
+static void
+add_client_texts(const doctor *d, doctor_result *r, const cli_answer *answer)
+{
+	if (strcmp(cli_answer_value(answer, 0, 2), "t") == 0 &&
+		d->config.statement_text == OSP_STATEMENT_FULL)
+		doctor_good(r,
+					"; programs under 'osprofiler run' record constants, until "
+					"OSPROFILER_STATEMENT_TEXT is set for them");
+}
+
 void
 check_sampling(doctor *d, doctor_result *r)
 {
@@ -101,6 +113,8 @@ check_sampling(doctor *d, doctor_result *r)
 	doctor_good(r, "%s", settings != NULL ? settings : "unknown");
 	if (settings != NULL && strcmp(cli_answer_value(answer, 0, 1), "t") != 0)
 		doctor_good(r, ": no samples");
+	if (settings != NULL)
+		add_client_texts(d, r, answer);
 	add_others(d, r);
 	cli_answer_free(answer);
 }

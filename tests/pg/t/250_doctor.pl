@@ -484,6 +484,15 @@ $node->safe_psql('postgres', 'ALTER DATABASE postgres SET osprofiler.sample_rate
 is(steps(undef, "$conninfo user=plain")->{sampling}{found},
 	'sample_rate = 1 (of database postgres), min_duration = 100ms (of role plain), statement_text = full (default)',
 	'samples: the settings, and whose they are');
+$node->safe_psql('postgres', 'ALTER ROLE plain SET osprofiler.statement_text = normalized');
+like(steps(undef, "$conninfo user=plain")->{sampling}{found},
+	qr/statement_text = normalized \(of role plain\); programs under 'osprofiler run' record constants, until OSPROFILER_STATEMENT_TEXT is set for them$/,
+	'texts without constants: the clients have their own setting');
+{
+	local $ENV{OSPROFILER_STATEMENT_TEXT} = 'normalized';
+	unlike(steps(undef, "$conninfo user=plain")->{sampling}{found}, qr/OSPROFILER_STATEMENT_TEXT/, '... which may be set');
+}
+$node->safe_psql('postgres', 'ALTER ROLE plain RESET osprofiler.statement_text');
 {
 	local $ENV{OSPROFILER_HMAC_KEYS};
 	local $ENV{HOME} = $node->basedir . '/no_home';
