@@ -22,7 +22,8 @@
 #include "server/server_trace.h"
 
 #define READ_TIMEOUT_MS 2000
-#define LOOK_MS         20  /* between two attempts to read the trace */
+#define ASK_TIMEOUT_MS  5000 /* for one answer of the server */
+#define LOOK_MS         20   /* between two attempts to read the trace */
 #define QUIET_MS        100 /* how long to wait without progress */
 
 #define BATCH 256
@@ -241,17 +242,36 @@ note_min_duration(cli_server *server, osp_error *err)
 	cli_answer_free(answer);
 }
 
+static const run_child *asking; /* whose signals end the wait for an answer */
+
+static bool
+is_interrupted(void *ctx)
+{
+	(void) ctx;
+	return run_interrupted(asking);
+}
+
+/*
+ * Connects to the server that the command has used. Its answers are waited for until
+ * the user interrupts: a lock may keep them back for as long as somebody holds it.
+ */
 static osp_status
 connect_server(const run_state *run, cli_server **server, osp_error *err)
 {
 	char conninfo[1024];
+	osp_status status;
 
 	*server = NULL;
 	err->msg[0] = '\0';
 	if (!run_seen_is_local(&run->follow.seen))
 		return OSP_EUNSUPPORTED;
 	run_seen_conninfo(&run->follow.seen, conninfo, sizeof(conninfo));
-	return cli_server_open(conninfo, server, err);
+	status = cli_server_open(conninfo, server, err);
+	if (status != OSP_OK)
+		return status;
+	asking = &run->child;
+	cli_server_bound(*server, is_interrupted, ASK_TIMEOUT_MS);
+	return OSP_OK;
 }
 
 void

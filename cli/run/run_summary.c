@@ -67,6 +67,13 @@ add_unknown(osp_buf *text, const run_state *run)
 			"docs/client.md, \"How the server is told\")");
 }
 
+/* Is it unknown what the server has recorded? */
+static bool
+has_not_answered(osp_status status)
+{
+	return status == OSP_EUNAVAIL || status == OSP_EINTR;
+}
+
 static void
 add_server(osp_buf *text, const run_state *run)
 {
@@ -91,8 +98,10 @@ add_server(osp_buf *text, const run_state *run)
 	}
 	run_seen_conninfo(seen, conninfo, sizeof(conninfo));
 	osp_buf_addf(text,
-				 "; none of them is known to the server%s%s%s, try: osprofiler "
-				 "doctor ",
+				 "; %s%s%s%s, try: osprofiler doctor ",
+				 has_not_answered(err.code)
+					 ? "the server could not be asked for its operations"
+					 : "none of them is known to the server",
 				 err.msg[0] != '\0' ? " (" : "",
 				 err.msg,
 				 err.msg[0] != '\0' ? ")" : "");

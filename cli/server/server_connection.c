@@ -725,14 +725,28 @@ cli_server_untraced(cli_server *server)
  */
 #define START "SET LOCAL search_path = pg_catalog, pg_temp" OURS "; BEGIN" OURS
 
+#define UNTRACED "SET LOCAL osprofiler.untraced = on" OURS "; "
+
+/* How much longer the server works on an answer that is given up here. */
+#define GIVEN_UP_MS 1000
+
 osp_status
 cli_server_begin(cli_server *server, osp_error *err)
 {
-	const char *statements =
-		server->untraced ? "SET LOCAL osprofiler.untraced = on" OURS "; " START
-						 : START;
+	char bound[96] = "";
+	char statements[512];
 	osp_status status;
 
+	if (server->deadline_ms > 0)
+		(void) snprintf(bound,
+						sizeof(bound),
+						"SET LOCAL statement_timeout = %u" OURS "; ",
+						server->deadline_ms + GIVEN_UP_MS);
+	(void) snprintf(statements,
+					sizeof(statements),
+					"%s%s" START,
+					server->untraced ? UNTRACED : "",
+					bound);
 	server->sqlstate[0] = '\0';
 	status = check_done(server, execute_all(server, statements), err);
 	server->in_transaction = status == OSP_OK;

@@ -155,6 +155,41 @@ psql('alter role anna reset osprofiler.min_duration');
 	like($err, qr/no HMAC key is configured/, 'no key: that is said');
 }
 
+# A server that cannot answer, for a lock is in the way, is not waited for.
+{
+	my $locked = q{select count(*) from pg_locks where relation = 'pg_extension'::regclass and granted and mode = 'AccessExclusiveLock'};
+
+	open my $holder, '|-', 'psql', '-XAtq' or die "psql: $!";
+	$holder->autoflush(1);
+	print $holder "begin; lock table pg_extension in access exclusive mode;\n";
+	wait_for('a lock of pg_extension', sub { psql($locked) =~ /^1$/ });
+
+	my $began = time;
+	($status, $out, $words) = seen('psql', '-XAtc', 'select 1');
+	is("$status|$out", "0|1\n", 'a server that does not answer: the program does not notice');
+	like($words, qr/^1 statement of PostgreSQL; the server could not be asked for its operations \(the server does not answer within 5000 ms\), try: osprofiler doctor '/,
+		'... it is said');
+	cmp_ok(time - $began, '<', 15, '... and not waited for');
+
+	my $asks = sub { psql(q{select count(*) from pg_locks where relation = 'pg_extension'::regclass and not granted}) };
+	wait_for('... nor does its session wait any longer', sub { $asks->() =~ /^0$/ });
+
+	my $pid = fork // die "fork: $!";
+
+	if ($pid == 0)
+	{
+		open STDERR, '>', "$dir/asking";
+		open STDOUT, '>', "$dir/asking.out";
+		exec($osprofiler, 'run', 'psql', '-XAtc', 'select 1') or POSIX::_exit(127);
+	}
+	wait_for('a run that asks the server', sub { $asks->() =~ /^1$/ });
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+	is($?, 0, '... a signal ends the waiting, not the run');
+	like(slurp("$dir/asking"), qr/could not be asked for its operations \(interrupted\)/, '... which says so');
+	close $holder;
+}
+
 # --- who may read -------------------------------------------------------------
 
 # A server that refuses is asked once.
