@@ -263,6 +263,20 @@ put_facts(osp_writer *w, const ospq_conn *c, const ospq_facts *facts,
 		put_params(w, facts);
 }
 
+/*
+ * Deferred triggers run at COMMIT with what an earlier statement of the transaction
+ * wrote, so their messages may quote its secrets.
+ */
+static __attribute__((noinline)) void
+keep_secret(ospq_conn *c, osp_str text)
+{
+	bool before = c->secret_before &&
+				  REAL(PQtransactionStatus)(c->conn) != PQTRANS_IDLE;
+
+	c->secret_before = before || c->secret;
+	c->secret |= before && osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY);
+}
+
 bool
 ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 {
@@ -278,6 +292,8 @@ ospq_start(ospq_conn *c, osp__point *point, const ospq_facts *facts)
 	recorded = text_of(c, facts);
 	text = recorded.text;
 	c->secret = recorded.secrecy >= OSP_SQL_SECRET || hides_strings(&recorded);
+	if (OSP_UNLIKELY(c->secret || c->secret_before))
+		keep_secret(c, text);
 	c->values = may_have_values(facts, &recorded);
 	if (!osp__hook_open(point))
 		return false;

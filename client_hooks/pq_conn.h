@@ -149,6 +149,7 @@ typedef struct ospq_conn
 	ospq_sent sent;      /* by a call that waits for the answer */
 	osp_sql_space space; /* for texts that are recorded in changed form */
 	bool secret;         /* the last started statement may have one */
+	bool secret_before;  /* so may one of its transaction */
 	bool values;         /* its messages may quote parameters */
 
 	ospq_prepared prepared;

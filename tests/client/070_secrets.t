@@ -76,6 +76,26 @@ END
 	}
 }
 
+# A deferred trigger quotes at COMMIT what a statement before wrote.
+{
+	my @setup = ('create table deferring (v text)',
+		q{create function quote() returns trigger language plpgsql as $$begin raise exception 'bad %', new.v; end$$},
+		'create constraint trigger quote after insert on deferring deferrable initially deferred for each row execute function quote()');
+	my @secret = ('begin', q{insert into deferring values ('password=LEAK40')});
+
+	run('psql', '-XAtq', map { ('-c', $_) } @setup);
+	for my $end ('commit', 'end', 'set constraints all immediate')
+	{
+		traced('psql', '-XAtq', map { ('-c', $_) } @secret, $end, 'rollback');
+		my (undef, $json) = run($osprofiler, 'trace', 'show', '--json', trace_id());
+		like($json, qr/"statement": "\Q$end\E(?s:.*)"message": "\*\*\*"/, "$end: its failure is recorded");
+		unlike($json, qr/LEAK/, "$end: and nothing of the secret in it");
+	}
+	traced('psql', '-XAtq', map { ('-c', $_) } @secret, 'rollback', 'begin', q{insert into deferring values ('plain')}, 'commit');
+	my (undef, $json) = run($osprofiler, 'trace', 'show', '--json', trace_id());
+	like($json, qr/"message": "bad plain"/, 'the next transaction has no secret');
+}
+
 # Several programs share a run directory and an agent.
 {
 	local $ENV{OSPROFILER_RUN_DIR} = "$dir/agent";
