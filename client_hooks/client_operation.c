@@ -270,8 +270,8 @@ put_facts(osp_writer *w, const ospq_conn *c, const ospq_facts *facts,
 static __attribute__((noinline)) void
 keep_secret(ospq_conn *c, osp_str text)
 {
-	bool before = c->secret_before &&
-				  REAL(PQtransactionStatus)(c->conn) != PQTRANS_IDLE;
+	bool before =
+		c->secret_before && REAL(PQtransactionStatus)(c->conn) != PQTRANS_IDLE;
 
 	c->secret_before = before || c->secret;
 	c->secret |= before && osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY);
