@@ -264,8 +264,8 @@ put_facts(osp_writer *w, const ospq_conn *c, const ospq_facts *facts,
 }
 
 /*
- * Deferred triggers run at COMMIT with what an earlier statement of the transaction
- * wrote, so their messages may quote its secrets.
+ * A cursor, and deferred triggers at COMMIT, run with what an earlier statement of the
+ * transaction had, so their messages may quote its secrets.
  */
 static __attribute__((noinline)) void
 keep_secret(ospq_conn *c, osp_str text)
@@ -274,7 +274,8 @@ keep_secret(ospq_conn *c, osp_str text)
 		c->secret_before && REAL(PQtransactionStatus)(c->conn) != PQTRANS_IDLE;
 
 	c->secret_before = before || c->secret;
-	c->secret |= before && osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY);
+	c->secret |= before && (osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY) ||
+							osp_sql_reads_rows(text, OSP_SQL_POSTGRES_ANY));
 }
 
 bool

@@ -32,6 +32,20 @@ set_error(pgospError *error, int sqlerrcode, osp_str message)
 	error->detail = error->hint = error->places = OSP_STR("");
 }
 
+/* Does the client's statement run what an earlier one with a secret has left: a cursor,
+ * deferred triggers? */
+static bool
+runs_masked(void)
+{
+	osp_str text;
+
+	if (debug_query_string == NULL || !pgosp_transaction_is_masked())
+		return false;
+	text = osp_str_of(debug_query_string);
+	return osp_sql_reads_rows(text, OSP_SQL_POSTGRES_ANY) ||
+		   osp_sql_runs_deferred(text, OSP_SQL_POSTGRES_ANY);
+}
+
 /*
  * May the message show a secret? It may if the text of the failed statement may hold
  * one, whether it is the client's or was made by a function. A text that could not be
@@ -43,7 +57,7 @@ is_masked(const ErrorData *edata)
 	const char *text = edata->internalquery != NULL ? edata->internalquery
 													: debug_query_string;
 
-	if (pgosp_current != NULL && pgosp_current->masked)
+	if ((pgosp_current != NULL && pgosp_current->masked) || runs_masked())
 		return true;
 	if (text == NULL)
 		return false;

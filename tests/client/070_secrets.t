@@ -76,7 +76,7 @@ END
 	}
 }
 
-# A deferred trigger quotes at COMMIT what a statement before wrote.
+# A deferred trigger quotes at COMMIT what a statement before wrote, and so does a cursor.
 {
 	my @setup = ('create table deferring (v text)',
 		q{create function quote() returns trigger language plpgsql as $$begin raise exception 'bad %', new.v; end$$},
@@ -87,6 +87,14 @@ END
 	for my $end ('commit', 'end', 'set constraints all immediate')
 	{
 		traced('psql', '-XAtq', map { ('-c', $_) } @secret, $end, 'rollback');
+		my (undef, $json) = run($osprofiler, 'trace', 'show', '--json', trace_id());
+		like($json, qr/"statement": "\Q$end\E(?s:.*)"message": "\*\*\*"/, "$end: its failure is recorded");
+		unlike($json, qr/LEAK/, "$end: and nothing of the secret in it");
+	}
+	run('psql', '-XAtqc', q{create function refuse(v text) returns text language plpgsql as $$begin raise exception 'bad %', v; end$$});
+	for my $end ('fetch c', 'move c')
+	{
+		traced('psql', '-XAtq', map { ('-c', $_) } 'begin', q{declare c cursor for select refuse('password=LEAK41')}, $end);
 		my (undef, $json) = run($osprofiler, 'trace', 'show', '--json', trace_id());
 		like($json, qr/"statement": "\Q$end\E(?s:.*)"message": "\*\*\*"/, "$end: its failure is recorded");
 		unlike($json, qr/LEAK/, "$end: and nothing of the secret in it");

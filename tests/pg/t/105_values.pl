@@ -51,6 +51,10 @@ CREATE FUNCTION declines(p text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	RAISE EXCEPTION 'card % of % was declined', p, 'Bob';
 END $$;
+CREATE FUNCTION says(p text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION 'no %', p;
+END $$;
 CREATE FUNCTION static_fails(p text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO vanished VALUES (p);
@@ -176,6 +180,11 @@ recorded('42P01', 'PREPARE p AS SELECT $1::text::regclass', "EXECUTE /* trace_hm
 recorded('42P01', 'PREPARE p AS SELECT $1::text::regclass', "EXECUTE /* password=x */ p('leak')");
 recorded('3F000', 'BEGIN', [ 'DECLARE c CURSOR FOR SELECT ($1 || random()::text)::regclass', 'leak' ],
 	'FETCH c');
+# The query of a cursor whose own text may hold a secret.
+foreach my $verb ('FETCH', 'MOVE')
+{
+	recorded('P0001', 'BEGIN', q{DECLARE c CURSOR FOR SELECT says('password=LEAK')}, "$verb c");
+}
 
 # Texts that are built of values.
 my $records = recorded('none', [ 'SELECT dynamic($1)', 'LEAK' ]);
