@@ -203,6 +203,11 @@ extern osp_str pgosp_text_utf8(osp_str text, size_t max);
 /* The largest number of bytes of a statement's text that are recorded. */
 extern size_t pgosp_text_limit(void);
 
+/* Notes that a statement of this transaction may hold a secret; so may everything that
+ * its deferred triggers and cursors run. */
+extern void pgosp_transaction_mask(void);
+extern bool pgosp_transaction_is_masked(void);
+
 /*
  * The value as text, in space (of PGOSP_VALUE_MAX bytes) or borrowed; false if
  * the type is not known.

@@ -106,11 +106,6 @@ extern void pgosp_commit_ends(const pgospPoint *within,
 
 extern bool pgosp_commit_is_open(void);
 
-/* Notes that a statement of this transaction may hold a secret; so may everything that
- * runs at the transaction's end. */
-extern void pgosp_transaction_mask(void);
-extern bool pgosp_transaction_is_masked(void);
-
 /* How a statement was planned. For a top-level statement this is reported under it. */
 typedef struct pgospPlan
 {

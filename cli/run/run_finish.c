@@ -243,9 +243,10 @@ print_absence(const run_state *run, const osp_run_totals *totals)
 	else
 		(void) cli_error(
 			"no operation was seen, so there is no trace. Programs that are "
-			"statically linked, set-uid, bring their own libpq or SQLite, or "
-			"use another driver cannot be traced this way; a command that uses "
-			"no database has no operations");
+			"statically linked, set-uid, run as another user (sudo, su) or "
+			"without this environment, bring their own libpq or SQLite, or use "
+			"another driver cannot be traced this way; a command that uses no "
+			"database has no operations");
 }
 
 static void

@@ -20,6 +20,23 @@
 /* A record may take a quarter of the ring; text gets half of that. */
 #define RING_SHARE 8
 
+/* The start of the transaction of which a statement may hold a secret; 0: there is
+ * none. */
+static TimestampTz masked_transaction = 0;
+
+void
+pgosp_transaction_mask(void)
+{
+	masked_transaction = GetCurrentTransactionStartTimestamp();
+}
+
+bool
+pgosp_transaction_is_masked(void)
+{
+	return masked_transaction != 0 &&
+		   masked_transaction == GetCurrentTransactionStartTimestamp();
+}
+
 size_t
 pgosp_text_limit(void)
 {

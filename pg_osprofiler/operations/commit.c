@@ -43,9 +43,6 @@ static pgospCommit commit;
 /* The point of the statement COMMIT or PREPARE TRANSACTION itself. */
 static pgospStatementPoint statement;
 
-/* The start of the transaction whose commit is masked; 0: there is none. */
-static TimestampTz masked_transaction = 0;
-
 /* The context of the last traced statement in this transaction. */
 static pgosp_hot_data osp_context remembered;
 static pgosp_hot_data bool remembers = false;
@@ -178,19 +175,6 @@ close_commit(const pgospError *error)
 	if (unlikely(error != NULL || !pgosp_commit_stop(&commit)))
 		pgosp_point_close(&commit.point, error);
 	pgosp_current = commit.outer;
-}
-
-void
-pgosp_transaction_mask(void)
-{
-	masked_transaction = GetCurrentTransactionStartTimestamp();
-}
-
-bool
-pgosp_transaction_is_masked(void)
-{
-	return masked_transaction != 0 &&
-		   masked_transaction == GetCurrentTransactionStartTimestamp();
 }
 
 /* Is there a commit that has to be reported? */
