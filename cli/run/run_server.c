@@ -24,7 +24,7 @@
 #define READ_TIMEOUT_MS 2000
 #define ASK_TIMEOUT_MS  5000 /* for one answer of the server */
 #define LOOK_MS         20   /* between two attempts to read the trace */
-#define QUIET_MS        100 /* how long to wait without progress */
+#define QUIET_MS        100  /* how long to wait without progress */
 
 #define BATCH 256
 
