@@ -33,13 +33,42 @@ static sqlite3_stmt *select_1;
 static sqlite3_stmt *insert;
 static char run_dir[] = "/dev/shm/osprofiler-bench-XXXXXX";
 static osp_ring ring;
+static uint64_t ring_number = 0;
 
-/* Stands for the shipper. */
+/* Maps the ring with this number. False: there is none. */
+static bool
+map_ring(uint64_t number)
+{
+	char name[OSP_RING_NAME_MAX];
+	osp_status status;
+	int dir_fd;
+
+	if (osp_rundir_open(run_dir, false, &dir_fd, NULL) != OSP_OK)
+		return false;
+	osp_ring_name(name, number);
+	status = osp_ring_map(&ring, dir_fd, name, NULL);
+	(void) close(dir_fd);
+	return status == OSP_OK;
+}
+
+/* Stands for the shipper. A ring that was full has a larger one behind it, with the next
+ * number. */
 static void
 drain(void)
 {
-	if (ring.header != NULL)
+	osp_ring last = ring;
+
+	if (last.header == NULL)
+		return;
+	osp_ring_set_tail(&last, osp_ring_head(&last));
+	if (map_ring(ring_number + 1))
+	{
+		ring_number++;
+		osp_ring_unmap(&last);
 		osp_ring_set_tail(&ring, osp_ring_head(&ring));
+	}
+	else
+		ring = last;
 }
 
 static void
@@ -69,17 +98,6 @@ static bool
 is_mode(const char *mode, const char *prefix)
 {
 	return strncmp(mode, prefix, strlen(prefix)) == 0;
-}
-
-static void
-map_ring(void)
-{
-	int dir_fd;
-
-	if (osp_rundir_open(run_dir, false, &dir_fd, NULL) != OSP_OK)
-		return;
-	(void) !osp_ring_map(&ring, dir_fd, "ring.0", NULL);
-	(void) close(dir_fd);
 }
 
 static int
@@ -121,7 +139,7 @@ set_up(const char *mode)
 		(void) fprintf(stderr, "bench_sqlite: cannot set up %s\n", mode);
 		exit(1);
 	}
-	map_ring();
+	(void) map_ring(ring_number);
 }
 
 static void
