@@ -380,6 +380,15 @@ make_stops(void)
 			&osp_sqlite__stops[i], (i & 4) != 0, (i & 2) != 0, (i & 1) != 0);
 }
 
+/* Is it the code of an error that a trigger or a virtual table raises with its own
+ * text? */
+static bool
+raises_for_program(int rc)
+{
+	return rc == SQLITE_CONSTRAINT_TRIGGER || rc == SQLITE_CONSTRAINT_VTAB ||
+		   rc == SQLITE_CONSTRAINT_FUNCTION;
+}
+
 /*
  * Where the error comes from. During preparation parameters have no values yet.
  * Messages about constraints name columns, unless a trigger, a function or a
@@ -391,11 +400,10 @@ origin_of(const osp_sqlite_result *result)
 	if (result->in_prepare && osp_sqlite__innermost == NULL)
 		return OSP_SQL_FROM_TEXT;
 	if ((result->rc & 0xff) == SQLITE_CONSTRAINT &&
-		result->rc != SQLITE_CONSTRAINT_TRIGGER &&
-		result->rc != SQLITE_CONSTRAINT_FUNCTION &&
-		result->rc != SQLITE_CONSTRAINT_VTAB)
+		!raises_for_program(result->rc))
 		return OSP_SQL_FROM_SCHEMA;
-	return OSP_SQL_FROM_ELSEWHERE;
+	return raises_for_program(result->rc) ? OSP_SQL_FROM_PROGRAM
+										  : OSP_SQL_FROM_ELSEWHERE;
 }
 
 /* Returns the message of an error in the form in which it may be recorded, in space. */

@@ -77,16 +77,42 @@ without_row(osp_str detail, const char *sqlstate,
 	return osp_str_n(space, len);
 }
 
+/* Replaces the keys of advisory locks in the DETAIL of a deadlock: "advisory lock
+ * [16384,0,4711,1]". In every language only they have square brackets. */
+static osp_str
+without_keys(osp_str detail, char *space, size_t size)
+{
+	const char *at = detail.ptr;
+	const char *end = at + detail.len;
+	size_t len = 0;
+
+	while (at < end)
+	{
+		const char *open = memchr(at, '[', (size_t) (end - at));
+		const char *stop = open != NULL ? open + 1 : end;
+
+		len = append(space, len, size, osp_str_n(at, (size_t) (stop - at)));
+		at = stop;
+		if (open == NULL)
+			break;
+		len = append(space, len, size, OSP_STR("?"));
+		at = memchr(stop, ']', (size_t) (end - stop));
+		if (at == NULL)
+			break;
+	}
+	return osp_str_n(space, len);
+}
+
 osp_str
 osp_sql_detail(osp_str detail, const char *sqlstate, osp_sql_origin origin,
 			   const osp_sql_message_rules *rules, char *space, size_t size)
 {
 	bool hides = rules->hide_values || rules->hide_text;
 
-	/* The DETAIL of a deadlock names processes and locks, but no statements or rows. */
+	/* The DETAIL of a deadlock names processes and locks, but not statements or rows. */
 	if (origin == OSP_SQL_FROM_ELSEWHERE && sqlstate != NULL &&
 		strcmp(sqlstate, deadlock) == 0)
-		return detail;
+		return rules->hide_text ? without_keys(detail, space, size) : detail;
 	if (rules->masked || osp_sql_has_secret_uri(detail))
 		return NOTHING;
 	if (!hides)

@@ -275,14 +275,58 @@ hides(osp_sql_origin origin, const osp_sql_message_rules *rules)
 	switch (origin)
 	{
 		case OSP_SQL_FROM_DATA:
-		case OSP_SQL_FROM_PROGRAM:
 			return rules->hide_values;
+		case OSP_SQL_FROM_PROGRAM:
+			return rules->hide_values &&
+				   (rules->dialect != OSP_SQL_SQLITE || rules->values);
 		case OSP_SQL_FROM_ELSEWHERE:
 		case OSP_SQL_FROM_LOOKUP:
 			return rules->hide_values && rules->values;
 		case OSP_SQL_FROM_TEXT:
 		case OSP_SQL_FROM_SCHEMA:
 			break;
+	}
+	return false;
+}
+
+/* The value of a string without its prefix and quotation marks, as it is written. */
+static osp_str
+value_of(osp_str string)
+{
+	const char *open = memchr(string.ptr, '\'', string.len);
+	const char *close = memrchr(string.ptr, '\'', string.len);
+
+	if (string.ptr[0] == '$')
+	{
+		size_t tag;
+
+		open = memchr(string.ptr + 1, '$', string.len - 1);
+		tag = open != NULL ? (size_t) (open - string.ptr) : string.len;
+		close = tag < string.len ? string.ptr + string.len - 1 - tag : NULL;
+	}
+	if (open == NULL || close == NULL || close <= open)
+		return OSP_STR("");
+	return osp_str_n(open + 1, (size_t) (close - open - 1));
+}
+
+bool
+osp_sql_quotes_string(osp_str message, osp_str statement,
+					  osp_sql_dialect dialect)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	osp_sql_lexer_init(&lexer, statement, dialect);
+	while (osp_sql_next(&lexer, &token))
+	{
+		osp_str value;
+
+		if (token.kind != OSP_SQL_STRING || token.open)
+			continue;
+		value = value_of(token.text);
+		if (value.len > 1 &&
+			memmem(message.ptr, message.len, value.ptr, value.len) != NULL)
+			return true;
 	}
 	return false;
 }

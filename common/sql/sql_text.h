@@ -371,6 +371,13 @@ osp_str osp_sql_message(osp_str message, osp_sql_origin origin,
 						const osp_sql_message_rules *rules, char *space,
 						size_t size);
 
+/*
+ * Does a message quote a string of the statement, in quotes or not? A string of one
+ * character is not looked for.
+ */
+bool osp_sql_quotes_string(osp_str message, osp_str statement,
+						   osp_sql_dialect dialect);
+
 /* ---- DETAIL, HINT and CONTEXT of errors (sql_detail.c) ---- */
 
 /*

@@ -68,6 +68,21 @@ is_masked(const ErrorData *edata)
 	return pgosp_text_is_secret(osp_str_of(text));
 }
 
+/* Where texts are recorded without constants: does the message have one of them? Such a
+ * message is hidden, as one that a function has made. */
+static bool
+quotes_string(const ErrorData *edata)
+{
+	const char *text = edata->internalquery != NULL ? edata->internalquery
+													: debug_query_string;
+
+	return pgosp_statement_text != OSP_STATEMENT_FULL && text != NULL &&
+		   edata->message != NULL &&
+		   osp_sql_quotes_string(osp_str_of(edata->message),
+								 osp_str_of(text),
+								 OSP_SQL_POSTGRES_ANY);
+}
+
 /* Moves a text to its part of an error's space. */
 static osp_str
 place_text(osp_str text, char *space, size_t size)
@@ -126,6 +141,8 @@ pgosp_error_read(pgospError *error, const ErrorData *edata, char *space)
 								  edata->cursorpos > 0,
 								  edata->internalpos > 0);
 	masked = is_masked(edata);
+	if (quotes_string(edata))
+		origin = OSP_SQL_FROM_PROGRAM;
 	message = pgosp_text_message(
 		osp_str_of(edata->message), origin, masked, space, PGOSP_MESSAGE_MAX);
 	message.len = Min(message.len, PGOSP_MESSAGE_MAX);

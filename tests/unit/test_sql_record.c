@@ -994,7 +994,16 @@ test_messages_of_sqlite(void **state)
 		 "unable to open database"},
 	};
 
+	static const message_case raised[] = {
+		{"only 3 of LEAK are left", PROGRAM, "***"},
+	};
+	static const message_case raised_shown[] = {
+		{"only 3 of 'x' are left", PROGRAM, NULL},
+	};
+
 	(void) state;
+	CHECK_MESSAGES(raised, .dialect = LITE, .hide_text = true);
+	CHECK_MESSAGES(raised_shown, .dialect = LITE, .hide_values = true);
 	CHECK_MESSAGES(masked, .dialect = LITE, .masked = true);
 	CHECK_MESSAGES(hidden, .dialect = LITE, .hide_values = true);
 	CHECK_MESSAGES(shown, .dialect = LITE);
@@ -1199,6 +1208,75 @@ test_details(void **state)
 	}
 }
 
+/* The keys of advisory locks are constants. */
+static void
+test_deadlocks(void **state)
+{
+	const osp_sql_message_rules hiding = {.dialect = OSP_SQL_POSTGRES,
+										  .hide_text = true};
+	static const char *const cases[][2] = {
+		{"Process 1 waits for ExclusiveLock on advisory lock [16384,0,4711,1]; "
+		 "blocked by process 2.\nProcess 2 waits for ShareLock on transaction "
+		 "77; blocked by process 1.",
+		 "Process 1 waits for ExclusiveLock on advisory lock [?]; blocked by "
+		 "process 2.\nProcess 2 waits for ShareLock on transaction 77; blocked "
+		 "by process 1."},
+		{"two [1,2] and [3,4]", "two [?] and [?]"},
+		{"cut off [1,2", "cut off [?"},
+		{"none", "none"},
+	};
+	char space[512];
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_str found = osp_sql_detail(osp_str_of(cases[i][0]),
+									   "40P01",
+									   ELSEWHERE,
+									   &hiding,
+									   space,
+									   sizeof(space));
+
+		assert_int_equal(found.len, strlen(cases[i][1]));
+		assert_memory_equal(found.ptr, cases[i][1], found.len);
+		found = osp_sql_detail(
+			osp_str_of(cases[i][0]), "40P01", ELSEWHERE, &hiding, space, 5);
+		assert_true(found.len <= 5);
+	}
+}
+
+static void
+test_quoted_strings(void **state)
+{
+	static const struct
+	{
+		const char *message;
+		const char *statement;
+		bool quotes;
+	} cases[] = {
+		{"LEAK is not a valid encoding name",
+		 "CREATE DATABASE d ENCODING 'LEAK'",
+		 true},
+		{"LEAK is not", "SELECT E'LEAK'", true},
+		{"LEAK is not", "SELECT $$LEAK$$, 1", true},
+		{"LEAK is not", "SELECT $a$LEAK$a$", true},
+		{"a$ is not", "SELECT $a$LEAK$a$", false},
+		{"LEAK is not", "SELECT \"LEAK\", leak", false},
+		{"a LEAK", "SELECT 'a'", false},
+		{"nothing", "SELECT '', 'LEAK'", false},
+		{"LEAK", "SELECT 'LEAK", false},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(osp_sql_quotes_string(osp_str_of(cases[i].message),
+											   osp_str_of(cases[i].statement),
+											   OSP_SQL_POSTGRES_ANY),
+						 cases[i].quotes);
+}
+
 static void
 test_places(void **state)
 {
@@ -1360,6 +1438,8 @@ main(void)
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_messages_masked),
 		cmocka_unit_test(test_messages_of_sqlite),
+		cmocka_unit_test(test_deadlocks),
+		cmocka_unit_test(test_quoted_strings),
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_details),
 		cmocka_unit_test(test_places),

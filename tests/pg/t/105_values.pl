@@ -161,6 +161,13 @@ foreach my $text ('normalized', 'none')
 		qr/"message": "\*\*\*"/, "RAISE, $text");
 }
 
+# PostgreSQL names some constants without quotes.
+foreach my $text ('normalized', 'none')
+{
+	like(recorded('42704', "SET osprofiler.statement_text = $text", q{CREATE DATABASE d ENCODING 'LEAKS'}),
+		qr/"message": "\*\*\*"/, "a constant without quotes, $text");
+}
+
 # Names of the schema and of the statement stay.
 like(recorded('42P01', [ 'SELECT $1::int FROM vanished', 1 ]),
 	qr/relation \\"vanished\\" does not exist/, 'a name in the statement');
