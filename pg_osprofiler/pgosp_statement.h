@@ -185,6 +185,12 @@ extern bool pgosp_arrival(TimestampTz message, int64 now_ns, int64 *arrival_ns);
 /* Reports the time until the analysis of a statement was done, if that was long. */
 extern void pgosp_parse_was_slow(const char *string, const Query *query);
 
+/*
+ * Did the pg.parse that was recorded last belong to a statement with this text, and take
+ * osprofiler.min_duration? Then the statement is recorded, too. True once for each.
+ */
+extern bool pgosp_parse_was_kept(const char *string);
+
 /* Called when a statement of the client starts. If it is prepared, reports the time
  * from the arrival of its Bind to stop_ns, which was not planning, if that was long. */
 extern void pgosp_bind_was_slow(const pgospParent *parent,

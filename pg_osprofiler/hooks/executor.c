@@ -380,6 +380,8 @@ start_maybe_wanted(QueryDesc *queryDesc, int eflags)
 																  : NULL);
 	if (top)
 		pgosp_statement_learn(&facts, queryDesc->plannedstmt);
+	if (top && pgosp_parse_was_kept(facts.string))
+		pgosp_point_hand_on(&execution->statement.point);
 	start_traced(queryDesc, eflags, execution);
 }
 

@@ -37,6 +37,8 @@
 
 #define START_SIZE 64
 #define STOP_SIZE  (1024 + PGOSP_WAITS_SIZE)
+#define TEXT_MAX   1024 /* of the statement's text */
+#define ALONE_SIZE (START_SIZE + TEXT_MAX + 2048)
 
 static pgospCommit commit;
 
@@ -119,18 +121,50 @@ begin_waits(pgospWaits *waits)
 		pgosp_waits_sample(waits, now_ns);
 }
 
+/*
+ * Encodes the start of a commit beside its statement, which may be too quick to be
+ * recorded: then nothing else says what is committed, and by whom. The text is known in
+ * the simple protocol.
+ */
+static void
+put_start_alone(osp_writer *w, const void *what)
+{
+	osp_sql_recorded recorded;
+
+	osp_put_object(w, OSP_STR("db"));
+	osp_put_str(w, OSP_STR("command"), osp_str_of((const char *) what));
+	if (debug_query_string != NULL)
+	{
+		pgosp_text_record(pgosp_text_of_statement(debug_query_string, 0, 0),
+						  false,
+						  false,
+						  false,
+						  &recorded);
+		osp_put_str(w,
+					OSP_STR("statement"),
+					osp_str_n(recorded.text.ptr,
+							  osp_utf8_prefix(recorded.text, TEXT_MAX)));
+	}
+	osp_put_encoded(w, pgosp_session_attributes());
+	osp_put_end(w);
+}
+
 /* Opens the point of a commit that no open point is around. */
 static void
 open_beside_statement(const char *command)
 {
+	bool alone = pgosp_min_duration > 0;
 	osp_context context = remembered;
 	pgospParent parent;
 
 	if (IsTransactionBlock())
 		osp_id_copy(&context.parent_id, &context.base_id);
 	pgosp_parent_of_context(&context, &parent);
-	pgosp_point_open(
-		&commit.point, &parent, pgosp_put_commit_start, command, START_SIZE);
+	pgosp_point_open(&commit.point,
+					 &parent,
+					 alone ? put_start_alone : pgosp_put_commit_start,
+					 command,
+					 alone ? ALONE_SIZE : START_SIZE);
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "pgosp_known.h"
 
 #include "access/xact.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "tcop/pquery.h"
 #include "utils/timestamp.h"
@@ -23,6 +24,26 @@ int64 pgosp_wall_offset_ns = 0;
 
 /* The message whose time was recorded last. */
 static TimestampTz told_message = 0;
+
+/* Is the next statement recorded however quick it is, because its pg.parse took
+ * osprofiler.min_duration? And the hash of its text. */
+static bool kept = false;
+static uint32 kept_text;
+
+static uint32
+hash_of(const char *text)
+{
+	return hash_bytes((const unsigned char *) text, (int) strlen(text));
+}
+
+bool
+pgosp_parse_was_kept(const char *string)
+{
+	if (likely(!kept))
+		return false;
+	kept = false;
+	return hash_of(string) == kept_text;
+}
 
 bool
 pgosp_arrival(TimestampTz message, int64 now_ns, int64 *arrival_ns)
@@ -53,6 +74,10 @@ tell(const pgospParent *parent, const pgospStatementFacts *facts,
 	pgosp_statement_open_part_at(&point, parent, facts, start_ns);
 	pgosp_lockwaits_write_early(&point, false, stop_ns);
 	pgosp_point_close_at(&point, NULL, stop_ns);
+	kept = pgosp_min_duration > 0 &&
+		   stop_ns - start_ns >= (int64) pgosp_min_duration * 1000000;
+	if (kept)
+		kept_text = hash_of(facts->string);
 }
 
 static bool

@@ -181,6 +181,52 @@ my $context = context();
 check_all('signed', set_context($context));
 check_all('sampled', 'SET osprofiler.sample_rate = 1');
 
+# A statement on its own that is quick, whose commit is slow or fails: the commit says what
+# is committed, and by whom.
+$node->safe_psql('postgres', q{
+CREATE TABLE late (n int);
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.n < 0 THEN
+		RAISE EXCEPTION 'negative';
+	END IF;
+	PERFORM pg_sleep(NEW.n / 10.0);
+	RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED
+	FOR EACH ROW EXECUTE FUNCTION late();
+});
+new_points();
+my $settings = 'SET osprofiler.points = \'statement, nested, parse, commit, wait\';'
+  . ' SET osprofiler.min_duration = 200; SET osprofiler.sample_rate = 1;';
+foreach my $case ([ 'slow', 'INSERT INTO late VALUES (4)' ], [ 'failed', 'INSERT INTO late VALUES (-4)' ])
+{
+	my ($what, $sql) = @$case;
+
+	$node->psql('postgres', "$settings\n$sql;");
+	my ($start) = grep { $_->{name} eq 'pg.commit-start' } new_points();
+	is($start->{info}{db}{statement}, $sql, "a $what commit: of this statement");
+	is($start->{info}{db}{user}, $user, '... of this user');
+	is($start->{info}{db}{namespace}, 'postgres', '... in this database');
+}
+
+# A quick statement that waited for its table before it was planned is recorded with the
+# pg.parse that has this wait; the next one is not.
+my $locking = connect_wire();
+$locking->simple('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
+my $waiting = connect_wire();
+$waiting->simple($_) for split /(?<=;) /, $settings;
+$waiting->query('SELECT v FROM t WHERE id = 1')->send;
+$node->poll_query_until('postgres', "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)");
+select undef, undef, undef, 0.4;
+$locking->simple('COMMIT');
+$waiting->read_until_ready;
+$waiting->simple('SELECT v FROM t WHERE id = 1');
+$waiting->finish;
+$locking->finish;
+is_deeply([ map { $_->{name} } grep { $_->{name} =~ /-start/ && $_->{name} ne 'pg.wait-start' } new_points() ],
+	[ 'pg.parse-start', 'pg-start' ], 'a statement that waited before it was planned');
+
 is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
 $node->stop;
 done_testing();
