@@ -167,12 +167,39 @@ is_down(const char *error)
 	return i < sizeof(words) / sizeof(words[0]);
 }
 
+/* False: the error is not about the shipper's program. */
+static bool
+advise_on_program(doctor_result *r, const char *error)
+{
+	if (strncmp(error, "cannot run ", 11) == 0)
+		doctor_advise(r,
+					  "make the program executable for the server's user, or "
+					  "name another one in osprofiler.agent; the server tries "
+					  "it every 30 seconds");
+	else if (strncmp(error, "the agent ", 10) == 0)
+		doctor_advise(r,
+					  "the server's log says why, in lines that begin with "
+					  "'osprofiler agent:'; the server tries it every 30 "
+					  "seconds");
+	else
+		return false;
+	return true;
+}
+
+/* Is the collector's file system full? */
+static bool
+is_full(const char *error)
+{
+	return strstr(error, "No space left") != NULL ||
+		   strstr(error, "disk is full") != NULL;
+}
+
 static void
 advise_correcting(doctor *d, doctor_result *r, const char *error)
 {
 	doctor_server_collector theirs;
 
-	if (doctor_mend_server_file(d, r, error))
+	if (doctor_mend_server_file(d, r, error) || advise_on_program(r, error))
 		return;
 	doctor_find_server_collector(d, &theirs);
 	if (doctor_moves_collector(d) &&
@@ -187,6 +214,13 @@ advise_correcting(doctor *d, doctor_result *r, const char *error)
 					  "delivered then; if it shall be another one, ",
 					  theirs.shown[0] != '\0' ? ", " : "",
 					  theirs.shown);
+	if (is_full(error))
+	{
+		doctor_advise(r,
+					  "make room in its file system: what waits is delivered "
+					  "then; 'osprofiler trace prune' removes old traces");
+		return;
+	}
 	doctor_advise(r,
 				  "see osprofiler.connection_string_file and "
 				  "osprofiler.connection_string; after a change: SELECT "

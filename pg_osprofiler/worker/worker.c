@@ -118,6 +118,26 @@ note_trouble(const char *run_directory, const char *why)
 	(void) close(dir_fd);
 }
 
+/* Like note_trouble, if the agent has noted nothing since it was started. */
+static void
+note_end(const pgospAgent *agent, const char *why)
+{
+	int64 started_ns =
+		agent->started_ms * INT64CONST(1000000) + osp_wall_offset_now();
+	osp_run_totals totals;
+	bool told = false;
+	int dir_fd;
+
+	if (osp_rundir_open(agent->settings.run_directory, false, &dir_fd, NULL) !=
+		OSP_OK)
+		return;
+	told = osp_run_totals_read(dir_fd, &totals, NULL) == OSP_OK &&
+		   totals.stat.last_error_wall_ns >= started_ns;
+	(void) close(dir_fd);
+	if (!told)
+		note_trouble(agent->settings.run_directory, why);
+}
+
 /* Says in the log and in the status file why there is no collector, if there is none. To
  * be called when no agent is at work, which could note another error later. */
 static void
@@ -315,18 +335,24 @@ start_agent(pgospAgent *agent)
 static void
 tell_end(pgospAgent *agent, int status)
 {
+	char why[64];
+
 	if (agent->told_status == status)
 		return;
 	agent->told_status = status;
 	if (WIFSIGNALED(status))
-		pgosp_log(
-			errmsg("osprofiler: the agent was terminated by signal %d, it "
-				   "is started again",
-				   WTERMSIG(status)));
+		snprintf(why,
+				 sizeof(why),
+				 "the agent was terminated by signal %d",
+				 WTERMSIG(status));
 	else
-		pgosp_log(errmsg("osprofiler: the agent ended with status %d, it is "
-						 "started again",
-						 WEXITSTATUS(status)));
+		snprintf(why,
+				 sizeof(why),
+				 "the agent ended with status %d",
+				 WEXITSTATUS(status));
+	pgosp_log(errmsg("osprofiler: %s, it is started again", why));
+	if (status != 0)
+		note_end(agent, why);
 }
 
 /* Called when the child has ended: decides when to start the next one. */
