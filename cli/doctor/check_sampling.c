@@ -21,7 +21,8 @@ static const char question[] =
 	"', ' ORDER BY pg_catalog.array_position(ARRAY['osprofiler.sample_rate', "
 	"'osprofiler.min_duration', 'osprofiler.statement_text'], name)), "
 	"pg_catalog.bool_or(name = 'osprofiler.sample_rate' AND setting::float8 > "
-	"0), pg_catalog.current_setting('osprofiler.statement_text') <> 'full' "
+	"0), pg_catalog.current_setting('osprofiler.statement_text', true) <> "
+	"'full' "
 	"FROM (SELECT name, source, sourcefile, CASE WHEN name = "
 	"'osprofiler.sample_rate' THEN setting ELSE '0' END AS setting FROM "
 	"pg_catalog.pg_settings WHERE name IN ('osprofiler.sample_rate', "
@@ -90,7 +91,9 @@ doctor_server_samples(const doctor *d)
 static void
 add_client_texts(const doctor *d, doctor_result *r, const cli_answer *answer)
 {
-	if (strcmp(cli_answer_value(answer, 0, 2), "t") == 0 &&
+	const char *hides = cli_answer_value(answer, 0, 2);
+
+	if (hides != NULL && strcmp(hides, "t") == 0 &&
 		d->config.statement_text == OSP_STATEMENT_FULL)
 		doctor_good(r,
 					"; programs under 'osprofiler run' record constants, until "

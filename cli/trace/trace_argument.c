@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "osprofiler/saved.h"
+#include "record/rundir.h"
 
 /* The largest file that is read as a saved trace. */
 #define SAVED_MAX  ((size_t) 4 * 1024 * 1024 * 1024 - 1)
@@ -382,29 +383,28 @@ await_others(cli_source *source, const char *name, osp_report **report)
 static void
 report_waiting_in(const char *path, uint64_t points)
 {
-	osp_buf word;
+	osp_buf how;
 
+	osp_buf_init(&how, &osp_allocator_default, 2 * OSP_RUNDIR_PATH_MAX);
 	if (cli_is_server_directory(path))
+		cli_add_shipper_advice(&how, path);
+	else
 	{
-		cli_error("the trace is not complete: %llu point%s of it wait%s in %s, "
-				  "where no shipper is at work; the PostgreSQL server starts "
-				  "one, and its log says why there is none",
-				  (unsigned long long) points,
-				  points == 1 ? "" : "s",
-				  points == 1 ? "s" : "",
-				  path);
-		return;
+		osp_buf_addf(&how,
+					 "to deliver %s, run: osprofiler agent --once "
+					 "--run-directory ",
+					 points == 1 ? "it" : "them");
+		cli_add_quoted(&how, osp_str_of(path));
 	}
 	cli_error("the trace is not complete: %llu point%s of it wait%s in %s, "
-			  "where no shipper is at work; to deliver %s, run: osprofiler "
-			  "agent --once --run-directory %s",
+			  "where no shipper is at work; %.*s",
 			  (unsigned long long) points,
 			  points == 1 ? "" : "s",
 			  points == 1 ? "s" : "",
 			  path,
-			  points == 1 ? "it" : "them",
-			  cli_quoted(&word, path));
-	osp_buf_term(&word);
+			  (int) how.len,
+			  how.len > 0 ? how.ptr : "");
+	osp_buf_term(&how);
 }
 
 /* Reports where points of the trace wait without a shipper. False: there are none. */
