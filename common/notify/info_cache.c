@@ -4,9 +4,9 @@
  *	  The JSON of attributes that come again and again.
  *
  * Half of the records of a busy server are starts, and those of one prepared statement
- * have the same attributes each time. To compare and copy them takes a tenth of what
- * it takes to write their JSON. Attributes are kept when they come a second time, so
- * those that never come again cost no more than a hash.
+ * have the same attributes each time. To compare and copy them is quicker than to write
+ * their JSON. Attributes are kept when they come a second time, so those that never come
+ * again cost a hash.
  */
 #include "notify/info_cache.h"
 
