@@ -53,6 +53,11 @@ my ($status) = run_command([ $agent, 'status', '--server', $node->connstr('postg
 like($status,
 	qr/\A\d+ bytes wait in rings, and no shipper is at work; they are delivered once the error of \S+ is corrected: cannot run "[^"]*no_such_program": No such file/,
 	'and the status says it');
+
+# One that ends at once is the error of now, whatever was wrong before.
+set('osprofiler.agent' => '/bin/false');
+ok($node->poll_query_until('postgres', "SELECT last_error = 'the agent ended with status 1' FROM osprofiler.stat"),
+	'a program that ends at once: the status says it');
 set('osprofiler.agent' => $agent);
 is_deeply(shape(wait_for_points($node, $missing, 4)),
 	\@expected, 'when it is there, they are delivered');
