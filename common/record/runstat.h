@@ -46,7 +46,13 @@ typedef struct osp_runstat
 	uint64_t
 		retiring; /* odd while the shipper removes a ring and adds its counters
 				   * to these */
-	char pad2[32];
+
+	/* While retiring is odd: the number of that ring, and what retired_records and
+	 * retired_dropped will be. So the next shipper can finish it. */
+	uint64_t retiring_ring;
+	uint64_t retiring_records;
+	uint64_t retiring_dropped;
+	char pad2[8];
 
 	/* contexts, by osp_verdict */
 	uint64_t contexts[16];

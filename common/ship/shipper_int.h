@@ -260,6 +260,10 @@ bool osp__ring_number(const char *name, uint64_t *number);
 /* Finds a ring of this number; NULL: there is none. */
 shipper_ring *osp__ring_by_number(osp_shipper *s, uint64_t number);
 
+/* Ends what a shipper that was killed while it removed a ring has begun: the ring's
+ * records are counted once. The caller has the directory's lock. */
+void osp__rings_finish_removal(osp_shipper *s);
+
 /* Finds the rings of a directory that was just opened, and sums up their bytes. */
 void osp__rings_begin(osp_shipper *s);
 

@@ -181,18 +181,34 @@ close_ring(osp_shipper *s, shipper_ring *r)
 	osp_free(s->alc, r);
 }
 
+/* The ring's records and drops that are not in the status file's counters. */
+typedef struct uncounted
+{
+	uint64_t records;
+	uint64_t dropped;
+} uncounted;
+
+static uncounted
+uncounted_of(const shipper_ring *r)
+{
+	const osp_ring_header *header = r->ring.header;
+
+	return (uncounted){__atomic_load_n(&header->records, __ATOMIC_RELAXED) -
+						   r->records_counted,
+					   __atomic_load_n(&header->dropped, __ATOMIC_RELAXED) -
+						   r->dropped_counted};
+}
+
 /* Adds the ring's new records and drops to the status file's counters. */
 static void
 count_records(osp_shipper *s, shipper_ring *r)
 {
-	const osp_ring_header *header = r->ring.header;
-	uint64_t records = __atomic_load_n(&header->records, __ATOMIC_RELAXED);
-	uint64_t dropped = __atomic_load_n(&header->dropped, __ATOMIC_RELAXED);
+	uncounted now = uncounted_of(r);
 
-	osp_runstat_add(&s->stat->retired_records, records - r->records_counted);
-	osp_runstat_add(&s->stat->retired_dropped, dropped - r->dropped_counted);
-	r->records_counted = records;
-	r->dropped_counted = dropped;
+	osp_runstat_add(&s->stat->retired_records, now.records);
+	osp_runstat_add(&s->stat->retired_dropped, now.dropped);
+	r->records_counted += now.records;
+	r->dropped_counted += now.dropped;
 }
 
 /* Begins to count the ring's records in the status file, because others who sum up the
@@ -430,6 +446,63 @@ remove_file(osp_shipper *s, const shipper_ring *r)
 		(void) unlinkat(s->dir_fd, name, 0);
 }
 
+/* Notes what the counters will be, so that nothing is lost if this shipper is killed
+ * between the removal and the count. */
+static void
+begin_removal(osp_runstat *stat, const shipper_ring *r)
+{
+	uncounted now = uncounted_of(r);
+
+	stat->retiring_ring = r->number;
+	stat->retiring_records = stat->retired_records + now.records;
+	stat->retiring_dropped = stat->retired_dropped + now.dropped;
+	(void) __atomic_fetch_add(&stat->retiring, 1, __ATOMIC_SEQ_CST);
+}
+
+static void
+end_removal(osp_runstat *stat)
+{
+	(void) __atomic_fetch_add(&stat->retiring, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Removes the i-th ring, which no producer has any more. Whoever sums up the rings
+ * counts it once. */
+static void
+remove_ring(osp_shipper *s, size_t i)
+{
+	begin_removal(s->stat, s->rings[i]);
+	remove_file(s, s->rings[i]);
+	forget_ring(s, i);
+	end_removal(s->stat);
+}
+
+static void
+raise_to(uint64_t *counter, uint64_t value)
+{
+	if (__atomic_load_n(counter, __ATOMIC_RELAXED) < value)
+		__atomic_store_n(counter, value, __ATOMIC_RELAXED);
+}
+
+void
+osp__rings_finish_removal(osp_shipper *s)
+{
+	osp_runstat *stat = s->stat;
+	char name[OSP_RING_NAME_MAX];
+	struct stat st;
+
+	if (__atomic_load_n(&stat->retiring, __ATOMIC_SEQ_CST) % 2 == 0)
+		return;
+	osp_ring_name(name, stat->retiring_ring);
+
+	/* While the file exists, its records are counted there. */
+	if (fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+	{
+		raise_to(&stat->retired_records, stat->retiring_records);
+		raise_to(&stat->retired_dropped, stat->retiring_dropped);
+	}
+	end_removal(stat);
+}
+
 void
 osp__rings_tidy(osp_shipper *s, bool all)
 {
@@ -449,12 +522,8 @@ osp__rings_tidy(osp_shipper *s, bool all)
 		 * settled. */
 		r->orphaned |= osp_ring_is_orphaned(&r->ring, r->fd);
 		r->check = r->orphaned;
-		if (!r->orphaned || !is_settled(r))
-			continue;
-		(void) __atomic_fetch_add(&s->stat->retiring, 1, __ATOMIC_SEQ_CST);
-		remove_file(s, r);
-		forget_ring(s, i);
-		(void) __atomic_fetch_add(&s->stat->retiring, 1, __ATOMIC_SEQ_CST);
+		if (r->orphaned && is_settled(r))
+			remove_ring(s, i);
 	}
 }
 

@@ -152,9 +152,7 @@ osp__directory_open(osp_shipper *s, int held_fd, osp_error *err)
 	if (status != OSP_OK)
 		return osp_error_set(
 			err, status == OSP_EBUSY ? OSP_EIO : status, "%s", why.msg);
-	/* An odd number means that the last shipper was killed while it removed a ring. */
-	if (__atomic_load_n(&s->stat->retiring, __ATOMIC_SEQ_CST) % 2 != 0)
-		(void) __atomic_fetch_add(&s->stat->retiring, 1, __ATOMIC_SEQ_CST);
+	osp__rings_finish_removal(s);
 	s->stat_dev = 0;
 	s->stat_ino = 0;
 	if (fstatat(s->dir_fd, STATUS_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0)
