@@ -88,19 +88,42 @@ osp_buf_add_char(osp_buf *buf, char c)
 	osp_buf_add(buf, &c, 1);
 }
 
+/* The digits of 0 to 99, two each. */
+static const char two_digits[] =
+	"00010203040506070809101112131415161718192021222324"
+	"25262728293031323334353637383940414243444546474849"
+	"50515253545556575859606162636465666768697071727374"
+	"75767778798081828384858687888990919293949596979899";
+
+static unsigned
+count_digits(uint64_t value)
+{
+	unsigned count = 1;
+
+	for (; value >= 10000; value /= 10000)
+		count += 4;
+	return count + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 void
 osp_buf_add_i64(osp_buf *buf, int64_t value)
 {
-	char digits[24];
-	char *p = digits + sizeof(digits);
 	uint64_t rest = value < 0 ? 0 - (uint64_t) value : (uint64_t) value;
+	size_t len = count_digits(rest) + (value < 0);
+	char *p;
 
-	do
-		*--p = (char) ('0' + rest % 10);
-	while ((rest /= 10) != 0);
-	if (value < 0)
-		*--p = '-';
-	osp_buf_add(buf, p, (size_t) (digits + sizeof(digits) - p));
+	if (!osp_buf_reserve(buf, len))
+		return;
+	buf->ptr[buf->len] = '-';
+	buf->len += len;
+	p = buf->ptr + buf->len;
+	*p = '\0';
+	for (; rest >= 100; rest /= 100)
+		memcpy(p -= 2, two_digits + 2 * (rest % 100), 2);
+	if (rest >= 10)
+		memcpy(p - 2, two_digits + 2 * rest, 2);
+	else
+		p[-1] = (char) ('0' + rest);
 }
 
 void

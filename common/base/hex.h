@@ -9,6 +9,9 @@
 #include <endian.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* The value of a digit in either case, or -1. */
 static inline int
@@ -53,6 +56,40 @@ osp__hex_write4(char *out, const unsigned char *bytes)
 	digits += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
 	digits = htobe64(digits);
 	memcpy(out, &digits, sizeof(digits));
+}
+
+#ifdef __SSE2__
+/* The digits of sixteen nibbles, one in each byte. */
+static inline __m128i
+osp__hex_digits(__m128i nibbles)
+{
+	__m128i letters = _mm_cmpgt_epi8(nibbles, _mm_set1_epi8(9));
+
+	return _mm_add_epi8(_mm_add_epi8(nibbles, _mm_set1_epi8('0')),
+						_mm_and_si128(letters, _mm_set1_epi8('a' - '0' - 10)));
+}
+#endif
+
+/* Writes sixteen bytes as their 32 hex digits. */
+static inline void
+osp__hex_write16(char *out, const unsigned char *bytes)
+{
+#ifdef __SSE2__
+	const __m128i low_bits = _mm_set1_epi8(0x0f);
+	__m128i all = _mm_loadu_si128((const __m128i *) (const void *) bytes);
+	__m128i high = _mm_and_si128(_mm_srli_epi16(all, 4), low_bits);
+	__m128i low = _mm_and_si128(all, low_bits);
+
+	_mm_storeu_si128((__m128i *) (void *) out,
+					 osp__hex_digits(_mm_unpacklo_epi8(high, low)));
+	_mm_storeu_si128((__m128i *) (void *) (out + 16),
+					 osp__hex_digits(_mm_unpackhi_epi8(high, low)));
+#else
+	int i;
+
+	for (i = 0; i < 16; i += 4)
+		osp__hex_write4(out + 2 * i, bytes + i);
+#endif
 }
 
 #endif /* OSPROFILER_HEX_H */

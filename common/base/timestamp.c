@@ -8,7 +8,7 @@
  * from March, so that the leap day is the last of a year and the length of all
  * months before is a straight line: (153 * month + 2) / 5.
  */
-#include "osprofiler/notification.h"
+#include "base/timestamp.h"
 
 #define NS_PER_SECOND   INT64_C(1000000000)
 #define SECONDS_PER_DAY 86400
@@ -67,13 +67,20 @@ put2(char *out, int value)
 }
 
 void
+osp__timestamp_put_us(char *text, int us)
+{
+	put2(text + 20, us / 10000);
+	put2(text + 22, us / 100 % 100);
+	put2(text + 24, us % 100);
+}
+
+void
 osp_timestamp_text(int64_t wall_ns, char out[OSP_TIMESTAMP_LEN + 1])
 {
 	int64_t seconds = wall_ns / NS_PER_SECOND;
 	int64_t ns = wall_ns % NS_PER_SECOND;
 	int64_t days;
 	int rest;
-	int us;
 	civil date;
 
 	/* C rounds a division towards zero; a time before 1970 must be rounded down. */
@@ -90,7 +97,6 @@ osp_timestamp_text(int64_t wall_ns, char out[OSP_TIMESTAMP_LEN + 1])
 		days--;
 	}
 	date = civil_of_days(days);
-	us = (int) (ns / 1000);
 
 	put2(out, date.year / 100);
 	put2(out + 2, date.year % 100);
@@ -105,9 +111,7 @@ osp_timestamp_text(int64_t wall_ns, char out[OSP_TIMESTAMP_LEN + 1])
 	out[16] = ':';
 	put2(out + 17, rest % 60);
 	out[19] = '.';
-	put2(out + 20, us / 10000);
-	put2(out + 22, us / 100 % 100);
-	put2(out + 24, us % 100);
+	osp__timestamp_put_us(out, (int) (ns / 1000));
 	out[26] = '\0';
 }
 

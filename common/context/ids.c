@@ -70,10 +70,8 @@ void
 osp_uuid_text(const osp_uuid *uuid, char out[OSP_UUID_TEXT_LEN + 1])
 {
 	char digits[32];
-	int i;
 
-	for (i = 0; i < 16; i += 4)
-		osp__hex_write4(digits + 2 * i, uuid->bytes + i);
+	osp__hex_write16(digits, uuid->bytes);
 	memcpy(out, digits, 8);
 	out[8] = '-';
 	memcpy(out + 9, digits + 8, 4);

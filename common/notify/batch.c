@@ -37,7 +37,7 @@ struct osp_batch
 	size_t count;
 	size_t room; /* allocated items and resolved */
 	bool moved;  /* resolved is not up to date */
-	osp__info_cache cache;
+	osp__write_memory memory;
 	osp__json_reader reader;
 	char space[READER_SPACE];
 };
@@ -64,7 +64,7 @@ osp_batch_free(osp_batch *batch)
 	if (batch == NULL)
 		return;
 	osp__json_reader_term(&batch->reader);
-	osp__info_cache_term(&batch->cache);
+	osp__info_memory_term(&batch->memory.info);
 	osp_buf_term(&batch->json);
 	osp_buf_term(&batch->texts);
 	osp_free(batch->alc, batch->items);
@@ -175,7 +175,7 @@ osp_batch_add_record(osp_batch *batch, const osp_record *record,
 		return OSP_ENOMEM;
 	parts = &batch->items[batch->count].parts;
 	status = osp__notification_write(
-		&batch->json, record, origin, &batch->cache, parts);
+		&batch->json, record, origin, &batch->memory, parts);
 	if (status == OSP_OK && parts->escaped)
 		status = parse_last(batch, start, parts);
 	return finish(batch, start, place, status);

@@ -37,10 +37,24 @@ hash_of(osp_str bytes)
 	return mix(hash, word) | 1;
 }
 
+/* Gives one of the two slots for this hash to it, in turn. */
+static void
+replace_slot(osp__info_cache *cache, const osp_allocator *alc,
+			 osp__info_slot *pair, uint64_t hash)
+{
+	osp__info_slot *slot = &pair[cache->turn++ % 2];
+
+	if (slot->hash == 0)
+		osp_buf_init(&slot->text, alc, OSP__INFO_CACHE_KEY_MAX + JSON_MAX);
+	osp_buf_reset(&slot->text);
+	slot->hash = hash;
+}
+
 bool
 osp__info_cache_find(osp__info_cache *cache, const osp_allocator *alc,
 					 osp_str attributes, osp_str *json, osp__info_slot **slot)
 {
+	osp__info_slot *pair;
 	osp__info_slot *found;
 	uint64_t hash;
 
@@ -48,13 +62,11 @@ osp__info_cache_find(osp__info_cache *cache, const osp_allocator *alc,
 	if (attributes.len == 0 || attributes.len > OSP__INFO_CACHE_KEY_MAX)
 		return false;
 	hash = hash_of(attributes);
-	found = &cache->slots[(hash >> 8) % OSP__INFO_CACHE_SLOTS];
+	pair = &cache->slots[(hash >> 8) % OSP__INFO_CACHE_SLOTS & ~UINT64_C(1)];
+	found = &pair[pair[0].hash != hash];
 	if (found->hash != hash)
 	{
-		if (found->hash == 0)
-			osp_buf_init(&found->text, alc, OSP__INFO_CACHE_KEY_MAX + JSON_MAX);
-		osp_buf_reset(&found->text);
-		found->hash = hash;
+		replace_slot(cache, alc, pair, hash);
 		return false;
 	}
 	if (found->text.len == 0 || found->key_len != attributes.len ||

@@ -25,7 +25,8 @@ typedef struct osp__info_slot
 /* All zeroes: empty. Used by one thread at a time. */
 typedef struct osp__info_cache
 {
-	osp__info_slot slots[OSP__INFO_CACHE_SLOTS];
+	osp__info_slot slots[OSP__INFO_CACHE_SLOTS]; /* pairs with one place */
+	unsigned turn; /* which of a pair is replaced next */
 } osp__info_cache;
 
 /*

@@ -7,11 +7,14 @@
  * the buffer and allocates no other memory.
  */
 #include "base/buf_fast.h"
+#include "base/timestamp.h"
 #include "notify/notification_parts.h"
-#include "json/json_layout.h"
+#include "osprofiler/json.h"
 
 /* The year 2116: what is later is not a time, but damage. */
 #define WALL_MAX INT64_C(0x4000000000000000)
+
+#define NS_PER_SECOND INT64_C(1000000000)
 
 /* State while one notification is written. */
 typedef struct writing
@@ -20,8 +23,7 @@ typedef struct writing
 	size_t start; /* offset of the notification in buf */
 	const osp_record *record;
 	osp__parts *parts;
-	osp__info_cache *cache; /* NULL: none */
-	bool comma;             /* the open object already has a member */
+	osp__write_memory *memory; /* NULL: none */
 } writing;
 
 static void
@@ -48,14 +50,21 @@ put_part(writing *w, osp__part_name name, osp_str text)
 		w->parts->escaped = true;
 }
 
-/* Like put_part, for text that needs no escapes. */
+/* Appends the text of a UUID with its quotes, and notes where it lies. */
 static void
-put_plain_part(writing *w, osp__part_name name, const char *text, size_t len)
+put_uuid_part(writing *w, osp__part_name name, const void *bytes)
 {
-	osp__buf_lit(w->buf, "\"");
-	note_part(w, name, w->buf->len, len);
-	osp__buf_put(w->buf, text, len);
-	osp__buf_lit(w->buf, "\"");
+	char *out = osp__buf_room(w->buf, OSP_UUID_TEXT_LEN + 2);
+	osp_uuid uuid;
+
+	if (out == NULL)
+		return;
+	memcpy(uuid.bytes, bytes, sizeof(uuid.bytes));
+	out[0] = '"';
+	osp_uuid_text(&uuid, out + 1);
+	out[OSP_UUID_TEXT_LEN + 1] = '"';
+	note_part(w, name, w->buf->len + 1, OSP_UUID_TEXT_LEN);
+	w->buf->len += OSP_UUID_TEXT_LEN + 2;
 }
 
 /* Writes the operation's name with -start or -stop behind it: "pg-start". */
@@ -78,13 +87,10 @@ put_name(writing *w)
 static void
 put_id(writing *w, osp__part_name name, const osp_id *id)
 {
-	char storage[OSP_ID_MAX + 1];
-	osp_str text = osp_id_text(id, storage);
-
 	if (id->is_uuid)
-		put_plain_part(w, name, text.ptr, text.len);
+		put_uuid_part(w, name, id->bytes);
 	else
-		put_part(w, name, text);
+		put_part(w, name, osp_str_n(id->bytes, id->len));
 }
 
 /* Like put_part, but writes null for an empty text. */
@@ -97,274 +103,15 @@ put_label(writing *w, osp__part_name name, osp_str text)
 		osp__buf_lit(w->buf, "null");
 }
 
-/* Begins a member of an object. */
-static void
-put_key(writing *w, osp_str key)
-{
-	if (w->comma)
-		osp__buf_lit(w->buf, ", ");
-	osp_json_string(w->buf, key);
-	osp__buf_lit(w->buf, ": ");
-	w->comma = true;
-}
-
-static void
-put_u64(osp_buf *buf, uint64_t value)
-{
-	if (value > INT64_MAX)
-	{
-		/* The last digit is written separately: the rest fits into an int64_t. */
-		osp_buf_add_i64(buf, (int64_t) (value / 10));
-		value %= 10;
-	}
-	osp_buf_add_i64(buf, (int64_t) value);
-}
-
-static void
-put_sqlstate(osp_buf *buf, osp_str state)
-{
-	const char *name = osp_sqlstate_name(state.ptr);
-
-	osp_json_string(buf, name != NULL ? osp_str_of(name) : state);
-}
-
-/* Appends raw JSON; a text that is not JSON is written as a string. */
-static osp_status
-put_json(osp_buf *buf, osp_str json)
-{
-	osp_status status = osp_json_rewrite(buf, json, -1, 0);
-
-	if (status != OSP_EPROTO)
-		return status;
-	osp_json_string(buf, json);
-	return OSP_OK;
-}
-
-static osp_status
-put_value(writing *w, const osp_attr *attr)
-{
-	osp_buf *buf = w->buf;
-	int64_t i64;
-	uint64_t u64;
-	double f64;
-
-	switch (attr->type)
-	{
-		case OSP_ATTR_STR:
-			osp_json_string(buf, attr->value);
-			break;
-		case OSP_ATTR_I64:
-			memcpy(&i64, attr->value.ptr, sizeof(i64));
-			osp_buf_add_i64(buf, i64);
-			break;
-		case OSP_ATTR_U64:
-			memcpy(&u64, attr->value.ptr, sizeof(u64));
-			put_u64(buf, u64);
-			break;
-		case OSP_ATTR_F64:
-			memcpy(&f64, attr->value.ptr, sizeof(f64));
-			osp_json_double(buf, f64);
-			break;
-		case OSP_ATTR_BOOL:
-			osp_buf_add_str(buf,
-							attr->value.ptr[0] != 0 ? OSP_STR("true")
-													: OSP_STR("false"));
-			break;
-		case OSP_ATTR_JSON:
-			return put_json(buf, attr->value);
-		case OSP_ATTR_SQLSTATE:
-			put_sqlstate(buf, attr->value);
-			break;
-		default:
-			osp__buf_lit(buf, "null");
-			break;
-	}
-	return OSP_OK;
-}
-
-/*
- * Is it a member that this file writes itself at the end of info? Then a
- * tracer's or an application's member of that name is left out; upstream
- * overwrites "host", too.
- */
-static bool
-is_reserved(const writing *w, osp_str key)
-{
-	return osp_str_eq(key, OSP_STR("host")) ||
-		   (w->record->kind == OSP_RECORD_STOP &&
-			osp_str_eq(key, OSP_STR("elapsed_ns")));
-}
-
-static void
-note_error(writing *w, osp_str key, bool is_null)
-{
-	if (w->record->kind == OSP_RECORD_STOP && !is_null &&
-		osp_str_eq(key, OSP_STR("etype")))
-		w->parts->error = true;
-}
-
-/* Called for each member of a JSON object from an application: keep it? */
-static bool
-keep_member(void *ctx, const osp__json_member *member)
-{
-	writing *w = ctx;
-	osp_str key = osp__json_str(member->key);
-
-	if (is_reserved(w, key))
-		return false;
-	note_error(w, key, yyjson_is_null(member->value));
-	return true;
-}
-
-/* Appends the members of a JSON object to the open object; other JSON becomes one
- * member named "info". */
-static osp_status
-put_members(writing *w, osp_str json, int depth)
-{
-	osp_buf *buf = w->buf;
-	size_t before = buf->len;
-	size_t count;
-	osp_status status;
-
-	if (w->comma)
-		osp__buf_lit(buf, ", ");
-	status = osp__json_members(
-		buf, json, depth == 0 ? keep_member : NULL, w, &count);
-	if (status == OSP_OK && count > 0)
-	{
-		w->comma = true;
-		return OSP_OK;
-	}
-	osp__buf_cut(buf, before);
-	if (status != OSP_EPROTO)
-		return status;
-	put_key(w, OSP_STR("info"));
-	return put_json(buf, json);
-}
-
-/* Moves *pos beyond the end of an object that is left out. */
-static void
-skip_object(osp_str info, size_t *pos)
-{
-	osp_attr attr;
-	int depth = 1;
-
-	while (depth > 0 && osp_attr_next(info, pos, &attr))
-	{
-		if (attr.type == OSP_ATTR_OBJECT)
-			depth++;
-		else if (attr.type == OSP_ATTR_END)
-			depth--;
-	}
-}
-
-/* Writes an attribute of info; an object's beginning and end are attributes, too. */
-static osp_status
-put_attr(writing *w, const osp_attr *attr, int *depth, size_t *pos)
-{
-	bool top = *depth == 0;
-
-	if (attr->type == OSP_ATTR_END)
-	{
-		osp__buf_lit(w->buf, "}");
-		w->comma = true;
-		return --*depth < 0 ? OSP_EPROTO : OSP_OK;
-	}
-	if (attr->type == OSP_ATTR_MEMBERS)
-		return put_members(w, attr->value, *depth);
-	if (top && is_reserved(w, attr->key))
-	{
-		if (attr->type == OSP_ATTR_OBJECT)
-			skip_object(w->record->info, pos);
-		return OSP_OK;
-	}
-	if (top)
-		note_error(w, attr->key, attr->type == OSP_ATTR_NULL);
-	put_key(w, attr->key);
-	if (attr->type != OSP_ATTR_OBJECT)
-		return put_value(w, attr);
-	osp__buf_lit(w->buf, "{");
-	w->comma = false;
-	++*depth;
-	return OSP_OK;
-}
-
-static osp_status
-put_attributes(writing *w)
-{
-	osp_str info = w->record->info;
-	size_t pos = 0;
-	int depth = 0;
-	osp_attr attr;
-
-	while (osp_attr_next(info, &pos, &attr))
-	{
-		osp_status status = put_attr(w, &attr, &depth, &pos);
-
-		if (status != OSP_OK)
-			return status;
-	}
-	return pos != info.len || depth != 0 ? OSP_EPROTO : OSP_OK;
-}
-
-/* Like put_attributes, for a start, whose JSON depends on nothing but them. */
-static osp_status
-put_start_attributes(writing *w)
-{
-	osp_str info = w->record->info;
-	osp_buf *buf = w->buf;
-	size_t before = buf->len;
-	osp__info_slot *slot;
-	osp_status status;
-	osp_str json;
-
-	if (osp__info_cache_find(w->cache, buf->alc, info, &json, &slot))
-	{
-		osp__buf_put(buf, json.ptr, json.len);
-		w->comma = json.len > 0;
-		return OSP_OK;
-	}
-	status = put_attributes(w);
-	if (slot != NULL && status == OSP_OK && osp_buf_status(buf) == OSP_OK)
-		osp__info_cache_keep(
-			slot, info, osp_str_n(buf->ptr + before, buf->len - before));
-	return status;
-}
-
-static osp_status
-put_info(writing *w, osp_str host)
-{
-	osp_status status;
-
-	osp__buf_lit(w->buf, "{");
-	w->comma = false;
-	status = w->cache != NULL && w->record->kind == OSP_RECORD_START
-				 ? put_start_attributes(w)
-				 : put_attributes(w);
-	if (status != OSP_OK)
-		return status;
-	if (w->record->kind == OSP_RECORD_STOP)
-	{
-		put_key(w, OSP_STR("elapsed_ns"));
-		osp_buf_add_i64(w->buf, w->record->elapsed_ns);
-	}
-	put_key(w, OSP_STR("host"));
-	put_part(w, OSP__PART_HOST, host);
-	osp__buf_lit(w->buf, "}");
-	return OSP_OK;
-}
-
 static void
 put_ids(writing *w)
 {
 	const osp_record *r = w->record;
-	char trace_id[OSP_UUID_TEXT_LEN + 1];
 
 	osp__buf_lit(w->buf, ", \"base_id\": ");
 	put_id(w, OSP__PART_BASE_ID, &r->base_id);
 	osp__buf_lit(w->buf, ", \"trace_id\": ");
-	osp_uuid_text(&r->trace_id, trace_id);
-	put_plain_part(w, OSP__PART_TRACE_ID, trace_id, OSP_UUID_TEXT_LEN);
+	put_uuid_part(w, OSP__PART_TRACE_ID, r->trace_id.bytes);
 	osp__buf_lit(w->buf, ", \"parent_id\": ");
 	put_id(w,
 		   OSP__PART_PARENT_ID,
@@ -397,41 +144,179 @@ note_values(writing *w, int64_t wall)
 	memcpy(values->parent_id.bytes, parent->bytes, sizeof(osp_uuid));
 }
 
+/* Writes a time. The text of its second is most often that of the former one. */
+static void
+write_time(osp__second *second, int64_t wall, char out[OSP_TIMESTAMP_LEN + 1])
+{
+	if (second->begin_ns == 0 || wall < second->begin_ns ||
+		wall - second->begin_ns >= NS_PER_SECOND)
+	{
+		osp_timestamp_text(wall, out);
+		if (wall < 0 || wall >= WALL_MAX)
+			return;
+		second->begin_ns = wall - wall % NS_PER_SECOND;
+		memcpy(second->text, out, sizeof(second->text));
+		return;
+	}
+	memcpy(out, second->text, sizeof(second->text));
+	osp__timestamp_put_us(out, (int) ((wall - second->begin_ns) / 1000));
+}
+
+static void
+put_timestamp(writing *w, int64_t wall)
+{
+	char *out = osp__buf_room(w->buf, OSP_TIMESTAMP_LEN + 2);
+
+	if (out == NULL)
+		return;
+	out[0] = '"';
+	if (w->memory != NULL)
+		write_time(&w->memory->second, wall, out + 1);
+	else
+		osp_timestamp_text(wall, out + 1);
+	out[OSP_TIMESTAMP_LEN + 1] = '"';
+	note_part(w, OSP__PART_TIMESTAMP, w->buf->len + 1, OSP_TIMESTAMP_LEN);
+	w->buf->len += OSP_TIMESTAMP_LEN + 2;
+}
+
+/* The texts at the end of a notification. */
+static void
+set_labels(osp_str labels[OSP__ENDING_LABELS], const osp_record *r,
+		   const osp_origin *origin)
+{
+	labels[0] = origin->host;
+	labels[1] =
+		(r->flags & OSP_RECORD_HAS_PROJECT) != 0 ? r->project : origin->project;
+	labels[2] =
+		(r->flags & OSP_RECORD_HAS_SERVICE) != 0 ? r->service : origin->service;
+}
+
+/* Appends what stands behind the attributes: the host, the end of info, the labels. */
+static void
+write_ending(writing *w, const osp_str labels[OSP__ENDING_LABELS])
+{
+	osp__part *info = &w->parts->part[OSP__PART_INFO];
+
+	osp__buf_lit(w->buf, "\"host\": ");
+	put_part(w, OSP__PART_HOST, labels[0]);
+	osp__buf_lit(w->buf, "}");
+	info->len = (uint32_t) (w->buf->len - w->start - info->start) & 0x7fffffff;
+	osp__buf_lit(w->buf, ", \"project\": ");
+	put_label(w, OSP__PART_PROJECT, labels[1]);
+	osp__buf_lit(w->buf, ", \"service\": ");
+	put_label(w, OSP__PART_SERVICE, labels[2]);
+	osp__buf_lit(w->buf, "}");
+}
+
+static const osp__part_name ending_parts[OSP__ENDING_LABELS] = {
+	OSP__PART_HOST, OSP__PART_PROJECT, OSP__PART_SERVICE};
+
+/* Keeps the ending that begins at start, if it needs no escapes. */
+static void
+keep_ending(writing *w, const osp_str labels[OSP__ENDING_LABELS], size_t start)
+{
+	const osp__part *parts = w->parts->part;
+	osp__ending *e = &w->memory->ending;
+	uint32_t offset = (uint32_t) (start - w->start);
+	osp_str text = osp_str_n(w->buf->ptr + start, w->buf->len - start);
+	int i;
+
+	e->text_len = 0;
+	if (w->parts->escaped || osp_buf_status(w->buf) != OSP_OK ||
+		text.len > sizeof(e->text))
+		return;
+	memcpy(e->text, text.ptr, text.len);
+	e->text_len = text.len;
+	e->info_end =
+		parts[OSP__PART_INFO].start + parts[OSP__PART_INFO].len - offset;
+	for (i = 0; i < OSP__ENDING_LABELS; i++)
+	{
+		const osp__part *part = &parts[ending_parts[i]];
+
+		e->label_len[i] = labels[i].len;
+		e->label_at[i] = part->len > 0 ? part->start - offset : 0;
+	}
+}
+
+static bool
+is_kept_ending(const osp__ending *e, const osp_str labels[OSP__ENDING_LABELS])
+{
+	int i;
+
+	if (e->text_len == 0)
+		return false;
+	for (i = 0; i < OSP__ENDING_LABELS; i++)
+		if (labels[i].len != e->label_len[i] ||
+			memcmp(labels[i].ptr, e->text + e->label_at[i], labels[i].len) != 0)
+			return false;
+	return true;
+}
+
+static void
+put_kept_ending(writing *w, const osp__ending *e)
+{
+	osp__part *info = &w->parts->part[OSP__PART_INFO];
+	size_t start = w->buf->len;
+	int i;
+
+	osp__buf_put(w->buf, e->text, e->text_len);
+	info->len =
+		(uint32_t) (start + e->info_end - w->start - info->start) & 0x7fffffff;
+	for (i = 0; i < OSP__ENDING_LABELS; i++)
+		if (e->label_len[i] > 0)
+			note_part(
+				w, ending_parts[i], start + e->label_at[i], e->label_len[i]);
+}
+
+static void
+put_ending(writing *w, const osp_str labels[OSP__ENDING_LABELS])
+{
+	size_t start = w->buf->len;
+
+	if (w->memory != NULL && is_kept_ending(&w->memory->ending, labels))
+	{
+		put_kept_ending(w, &w->memory->ending);
+		return;
+	}
+	write_ending(w, labels);
+	if (w->memory != NULL)
+		keep_ending(w, labels, start);
+}
+
 static osp_status
 put_notification(writing *w, const osp_origin *origin)
 {
 	const osp_record *r = w->record;
 	int64_t wall = wall_ns(r, origin);
 	osp_buf *buf = w->buf;
-	char timestamp[OSP_TIMESTAMP_LEN + 1];
-	osp__part *info = &w->parts->part[OSP__PART_INFO];
+	osp_str labels[OSP__ENDING_LABELS];
+	osp__info_written written;
 	osp_status status;
 
 	osp__buf_lit(buf, "{\"name\": ");
 	put_name(w);
 	put_ids(w);
 	osp__buf_lit(buf, ", \"timestamp\": ");
-	osp_timestamp_text(wall, timestamp);
-	put_plain_part(w, OSP__PART_TIMESTAMP, timestamp, OSP_TIMESTAMP_LEN);
+	put_timestamp(w, wall);
 
 	osp__buf_lit(buf, ", \"info\": ");
-	info->start = (uint32_t) (buf->len - w->start);
-	status = put_info(w, origin->host);
+	w->parts->part[OSP__PART_INFO].start = (uint32_t) (buf->len - w->start);
+	osp__buf_lit(buf, "{");
+	status = osp__info_write(
+		buf, r, w->memory != NULL ? &w->memory->info : NULL, &written);
 	if (status != OSP_OK)
 		return status;
-	info->len = (uint32_t) (buf->len - w->start - info->start) & 0x7fffffff;
-
-	osp__buf_lit(buf, ", \"project\": ");
-	put_label(w,
-			  OSP__PART_PROJECT,
-			  (r->flags & OSP_RECORD_HAS_PROJECT) != 0 ? r->project
-													   : origin->project);
-	osp__buf_lit(buf, ", \"service\": ");
-	put_label(w,
-			  OSP__PART_SERVICE,
-			  (r->flags & OSP_RECORD_HAS_SERVICE) != 0 ? r->service
-													   : origin->service);
-	osp__buf_lit(buf, "}");
+	w->parts->error = written.error;
+	if (written.comma)
+		osp__buf_lit(buf, ", ");
+	if (r->kind == OSP_RECORD_STOP)
+	{
+		osp__buf_lit(buf, "\"elapsed_ns\": ");
+		osp_buf_add_i64(buf, r->elapsed_ns);
+		osp__buf_lit(buf, ", ");
+	}
+	set_labels(labels, r, origin);
+	put_ending(w, labels);
 	note_values(w, wall);
 	if (osp_buf_status(buf) == OSP_OK &&
 		buf->len - w->start > OSP_NOTIFICATION_MAX)
@@ -441,7 +326,7 @@ put_notification(writing *w, const osp_origin *origin)
 
 osp_status
 osp__notification_write(osp_buf *buf, const osp_record *record,
-						const osp_origin *origin, osp__info_cache *cache,
+						const osp_origin *origin, osp__write_memory *memory,
 						osp__parts *parts)
 {
 	writing w;
@@ -454,8 +339,7 @@ osp__notification_write(osp_buf *buf, const osp_record *record,
 	w.start = buf->len;
 	w.record = record;
 	w.parts = parts;
-	w.cache = cache;
-	w.comma = false;
+	w.memory = memory;
 	status = put_notification(&w, origin);
 	if (status == OSP_OK)
 		osp__buf_end(buf);

@@ -8,7 +8,7 @@
 #define OSPROFILER_NOTIFICATION_PARTS_H
 
 #include "notify/batch.h"
-#include "notify/info_cache.h"
+#include "notify/notification_info.h"
 #include "json/json_read.h"
 
 typedef enum osp__part_name
@@ -45,11 +45,39 @@ typedef struct osp__parts
 	osp_values values; /* of osp_notification */
 } osp__parts;
 
+/* A second whose text is known, if begin_ns is not 0. */
+typedef struct osp__second
+{
+	int64_t begin_ns;
+	char text[OSP_TIMESTAMP_LEN + 1]; /* of some time in it */
+} osp__second;
+
+#define OSP__ENDING_LABELS 3 /* host, project, service */
+
+/* What stands behind the attributes of a notification, without escapes. text_len 0:
+ * none is kept. */
+typedef struct osp__ending
+{
+	size_t text_len;
+	size_t info_end; /* offset in text, as label_at */
+	size_t label_at[OSP__ENDING_LABELS];
+	size_t label_len[OSP__ENDING_LABELS]; /* 0: null */
+	char text[1024];
+} osp__ending;
+
+/* What was written before, and comes again. All zeroes: nothing. */
+typedef struct osp__write_memory
+{
+	osp__info_memory info;
+	osp__second second;
+	osp__ending ending;
+} osp__write_memory;
+
 /* Like osp_notification_write(), and also fills parts; if parts->escaped is set, they
- * must be found by parsing instead. cache: NULL for none. */
+ * must be found by parsing instead. memory: NULL for none. */
 osp_status osp__notification_write(osp_buf *buf, const osp_record *record,
 								   const osp_origin *origin,
-								   osp__info_cache *cache,
+								   osp__write_memory *memory,
 								   osp__parts *parts) OSP_MUST_CHECK;
 
 /*

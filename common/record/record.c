@@ -58,11 +58,28 @@ value_size(osp_attr_type type)
 }
 
 bool
+osp_attr_value(osp_attr_type type, osp_str *rest, osp_str *value)
+{
+	size_t size = value_size(type);
+
+	if (size == SIZE_MAX)
+	{
+		osp_str len_bytes;
+		uint32_t len;
+
+		if (!take(rest, sizeof(len), &len_bytes))
+			return false;
+		memcpy(&len, len_bytes.ptr, sizeof(len));
+		size = len;
+	}
+	return take(rest, size, value);
+}
+
+bool
 osp_attr_next(osp_str info, size_t *pos, osp_attr *out)
 {
 	osp_str rest;
 	osp_str head;
-	size_t size;
 
 	if (*pos >= info.len)
 		return false;
@@ -71,18 +88,7 @@ osp_attr_next(osp_str info, size_t *pos, osp_attr *out)
 		!take(&rest, (uint8_t) head.ptr[1], &out->key))
 		return false;
 	out->type = (osp_attr_type) head.ptr[0];
-	size = value_size(out->type);
-	if (size == SIZE_MAX)
-	{
-		osp_str len_bytes;
-		uint32_t len;
-
-		if (!take(&rest, sizeof(len), &len_bytes))
-			return false;
-		memcpy(&len, len_bytes.ptr, sizeof(len));
-		size = len;
-	}
-	if (!take(&rest, size, &out->value))
+	if (!osp_attr_value(out->type, &rest, &out->value))
 		return false;
 	*pos = info.len - rest.len;
 	return true;
@@ -108,6 +114,16 @@ info_is_sane(osp_str info)
 
 size_t
 osp_record_read(const void *bytes, size_t avail, osp_record *out)
+{
+	size_t size = osp_record_read_frame(bytes, avail, out);
+
+	if (size == 0 || out->kind == OSP_RECORD_PAD || info_is_sane(out->info))
+		return size;
+	return 0;
+}
+
+size_t
+osp_record_read_frame(const void *bytes, size_t avail, osp_record *out)
 {
 	osp_record_head head;
 	osp_str rest;
@@ -149,7 +165,7 @@ osp_record_read(const void *bytes, size_t avail, osp_record *out)
 		!take(&rest, head.service_len, &out->service) ||
 		!take(&rest, head.info_len, &out->info) || rest.len >= OSP_RECORD_ALIGN)
 		return 0;
-	if (out->base_id.len == 0 || out->name.len == 0 || !info_is_sane(out->info))
+	if (out->base_id.len == 0 || out->name.len == 0)
 		return 0;
 	return head.size;
 }

@@ -380,6 +380,11 @@ typedef struct osp_record
 size_t osp_record_read(const void *bytes, size_t avail,
 					   osp_record *out) OSP_MUST_CHECK;
 
+/* Like osp_record_read(), but does not check the attributes in info: their reader, as
+ * the writer of notifications, does that itself. */
+size_t osp_record_read_frame(const void *bytes, size_t avail,
+							 osp_record *out) OSP_MUST_CHECK;
+
 /* One attribute; value is empty for OBJECT and END. */
 typedef struct osp_attr
 {
@@ -387,6 +392,10 @@ typedef struct osp_attr
 	osp_str key;
 	osp_str value; /* the bytes of the value, without a length */
 } osp_attr;
+
+/* Moves the value of an attribute of this type from the front of rest to value. False:
+ * rest is too short. */
+bool osp_attr_value(osp_attr_type type, osp_str *rest, osp_str *value);
 
 /*
  * Reads the attribute at *pos of info, and moves *pos beyond it. False at the

@@ -361,7 +361,7 @@ osp_ring_next(osp_ring *ring, uint64_t *pos, osp_buf *buf, osp_record *out)
 		osp_buf_add(buf, ring->data + (*pos & ring->mask), prefix.size);
 		if (osp_buf_status(buf) != OSP_OK)
 			return false;
-		if (osp_record_read(buf->ptr, buf->len, out) != prefix.size ||
+		if (osp_record_read_frame(buf->ptr, buf->len, out) != prefix.size ||
 			out->kind == OSP_RECORD_PAD)
 			break;
 		*pos += prefix.size;

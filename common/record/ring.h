@@ -276,7 +276,8 @@ osp_ring_commit(osp_ring *ring, size_t size)
  * Consumer: copies the next whole record at *pos into buf (which grows in its
  * bounds), reads it and moves *pos beyond it and any pads. If bytes are
  * invalid, everything up to head is skipped and counted in header->corrupt.
- * False when no committed record is left. *pos begins at osp_ring_tail.
+ * False when no committed record is left. *pos begins at osp_ring_tail. The attributes
+ * in a record's info are not checked (osp_record_read_frame).
  */
 bool osp_ring_next(osp_ring *ring, uint64_t *pos, osp_buf *buf,
 				   osp_record *out) OSP_MUST_CHECK;

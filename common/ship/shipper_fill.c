@@ -47,7 +47,7 @@ note_run(shipper_slot *slot, shipper_ring *r, bool reports)
 /* Adds a record that ends at next to the slot. OSP_EFULL, OSP_ENOMEM: it must be read
  * again later. */
 static osp_status
-add_record(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
+add_record(osp_shipper *s, shipper_slot *slot, shipper_ring *r,
 		   const osp_origin *origin, const osp_record *record, uint64_t next)
 {
 	osp_place place = {r->ring.header->id, next};
@@ -60,7 +60,7 @@ add_record(osp_shipper *s, shipper_slot *slot, const shipper_ring *r,
 	if (status == OSP_EFULL)
 		osp_runstat_add(&s->stat->refused, 1);
 	else if (status != OSP_OK)
-		osp_runstat_add(&s->stat->corrupt_bytes, next - r->pos);
+		osp__ring_damaged(s, r, next - r->pos);
 	else
 	{
 		slot->born_ns[osp_batch_count(slot->batch) - 1] = record->mono_ns;

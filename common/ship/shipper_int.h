@@ -302,6 +302,9 @@ void osp__ring_settle(shipper_ring *r, uint64_t end, bool reports);
 /* Goes back to the tail: the records behind it will be read again. */
 void osp__ring_rewind(shipper_ring *r);
 
+/* Counts bytes of the ring that are no valid record. */
+void osp__ring_damaged(osp_shipper *s, shipper_ring *r, uint64_t bytes);
+
 /* Adds the bytes that osp_ring_next has skipped to the status file. */
 void osp__ring_count_corrupt(osp_shipper *s, shipper_ring *r);
 

@@ -103,8 +103,8 @@ forget_number(osp_shipper *s, shipper_ring *r)
 	r->next_in_bucket = NULL;
 }
 
-static void
-count_corrupt(osp_shipper *s, shipper_ring *r, uint64_t bytes)
+void
+osp__ring_damaged(osp_shipper *s, shipper_ring *r, uint64_t bytes)
 {
 	__atomic_store_n(&r->ring.header->corrupt,
 					 r->ring.header->corrupt + bytes,
@@ -123,7 +123,7 @@ begin_reading(osp_shipper *s, shipper_ring *r)
 	r->corrupt_seen = __atomic_load_n(&header->corrupt, __ATOMIC_RELAXED);
 	if (tail > head || head - tail > r->ring.capacity)
 	{
-		count_corrupt(s, r, OSP_RECORD_ALIGN);
+		osp__ring_damaged(s, r, OSP_RECORD_ALIGN);
 		tail = head;
 		osp_ring_set_tail(&r->ring, tail);
 	}
@@ -321,7 +321,7 @@ repair_tail(osp_shipper *s, shipper_ring *r)
 {
 	if (OSP_LIKELY(osp_ring_tail(&r->ring) == r->tail))
 		return;
-	count_corrupt(s, r, sizeof(uint64_t));
+	osp__ring_damaged(s, r, sizeof(uint64_t));
 	osp_ring_set_tail(&r->ring, r->tail);
 }
 

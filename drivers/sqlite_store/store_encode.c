@@ -24,6 +24,11 @@
 #define ID_SLOTS  16384
 #define ID_PROBES 8
 
+#define WORD_HINTS 32
+
+/* Bytes of the longest varint. */
+#define VARINT_MAX 10
+
 struct store_encoder
 {
 	const osp_allocator *alc;
@@ -33,6 +38,7 @@ struct store_encoder
 	osp_buf word_texts;
 	size_t word_ends[STORE_WORDS_MAX];
 	size_t words;
+	unsigned char hints[WORD_HINTS]; /* the last word of such a length */
 	size_t count;
 	int64_t last_us;
 	ZSTD_CCtx *zstd;
@@ -101,16 +107,17 @@ store_encoder_is_full(const store_encoder *encoder)
 void
 store_put_varint(osp_buf *out, uint64_t value)
 {
-	char bytes[10];
-	size_t len = 0;
+	char *bytes = osp__buf_room(out, VARINT_MAX);
 
+	if (bytes == NULL)
+		return;
 	while (value >= 0x80)
 	{
-		bytes[len++] = (char) (value | 0x80);
+		*bytes++ = (char) (value | 0x80);
 		value >>= 7;
 	}
-	bytes[len++] = (char) value;
-	osp__buf_put(out, bytes, len);
+	*bytes++ = (char) value;
+	out->len = (size_t) (bytes - out->ptr);
 }
 
 static void
@@ -120,23 +127,40 @@ put_text(osp_buf *out, osp_str text)
 	osp__buf_put(out, text.ptr, text.len);
 }
 
+static bool
+is_word(const store_encoder *encoder, size_t i, osp_str text)
+{
+	size_t begin = i > 0 ? encoder->word_ends[i - 1] : 0;
+
+	return encoder->word_ends[i] - begin == text.len &&
+		   memcmp(encoder->word_texts.ptr + begin, text.ptr, text.len) == 0;
+}
+
+/* Returns the number of a word; encoder->words: it is new. */
+static size_t
+find_word(store_encoder *encoder, osp_str text)
+{
+	unsigned char *hint = &encoder->hints[text.len % WORD_HINTS];
+	size_t i = *hint;
+
+	if (i < encoder->words && is_word(encoder, i, text))
+		return i;
+	for (i = 0; i < encoder->words; i++)
+		if (is_word(encoder, i, text))
+			break;
+	*hint = (unsigned char) i;
+	return i;
+}
+
 static void
 put_word(store_encoder *encoder, osp_str text)
 {
-	size_t begin = 0;
-	size_t i;
+	size_t i = find_word(encoder, text);
 
-	for (i = 0; i < encoder->words; i++)
+	if (i < encoder->words)
 	{
-		size_t end = encoder->word_ends[i];
-
-		if (end - begin == text.len &&
-			memcmp(encoder->word_texts.ptr + begin, text.ptr, text.len) == 0)
-		{
-			store_put_varint(&encoder->rest, i + 1);
-			return;
-		}
-		begin = end;
+		store_put_varint(&encoder->rest, i + 1);
+		return;
 	}
 	store_put_varint(&encoder->rest, 0);
 	put_text(&encoder->rest, text);

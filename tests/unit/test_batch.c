@@ -189,6 +189,216 @@ test_again(void **state)
 	osp_batch_free(batch);
 }
 
+static int
+pick(unsigned *seed, int choices)
+{
+	*seed = *seed * 1103515245 + 12345;
+	return (int) (*seed >> 16) % choices;
+}
+
+/* An attribute of some kind; those with one number are of one type and key. */
+static void
+put_some(osp_writer *w, unsigned *seed, int kind)
+{
+	static const char key[] = "key12";
+	osp_str name = osp_str_n(key, 3 + (size_t) kind % 3);
+	int number = pick(seed, 1000000) - 500000;
+
+	switch (kind % 10)
+	{
+		case 0:
+			osp_put_i64(w, name, pick(seed, 3) == 0 ? INT64_MIN : number);
+			break;
+		case 1:
+			osp_put_u64(w, name, pick(seed, 3) == 0 ? UINT64_MAX : 7);
+			break;
+		case 2:
+			osp_put_f64(w, name, number / 7.0);
+			break;
+		case 3:
+			osp_put_bool(w, name, number > 0);
+			break;
+		case 4:
+			osp_put_null(w, name);
+			break;
+		case 5:
+			osp_put_sqlstate(w, OSP_STR("etype"), "23505");
+			break;
+		case 6:
+			osp_put_str(
+				w, name, osp_str_n("caf\xc3\xa9\"\n", 1 + pick(seed, 6)));
+			break;
+		case 7:
+			osp_put_json(w, name, OSP_STR("{\"a\":[1,2]}"));
+			break;
+		case 8:
+			osp_put_i64(w, OSP_STR("host"), number);
+			break;
+		default:
+			osp_put_members(w, OSP_STR("{\"etype\": 1, \"elapsed_ns\": 2}"));
+			break;
+	}
+}
+
+/* Attributes that many stops share but for their values; some are too many or too long
+ * to be kept. */
+static void
+put_stop(osp_writer *w, unsigned *seed, int shape)
+{
+	unsigned shape_seed = (unsigned) shape * 7919;
+	int depth = 0;
+	int count = shape % 13 == 0 ? 40 : pick(&shape_seed, 6);
+	int i;
+
+	for (i = 0; i < count; i++)
+	{
+		int kind = pick(&shape_seed, 40);
+
+		if (kind >= 30 && depth < 4)
+		{
+			osp_put_object(w, OSP_STR("obj"));
+			depth++;
+		}
+		else if (kind >= 26 && depth > 0)
+		{
+			osp_put_end(w);
+			depth--;
+		}
+		else
+			put_some(w, seed, kind);
+		if (kind == 11)
+			osp_put_i64(w, osp_str_n(long_text, OSP_KEY_MAX), kind);
+	}
+	while (depth-- > 0)
+		osp_put_end(w);
+}
+
+/* An origin that changes now and then, also to texts with escapes. */
+static osp_origin
+some_origin(unsigned *seed)
+{
+	static const osp_str texts[] = {
+		{"", 0}, {"a", 1}, {"b", 1}, {"\"", 1}, {"a longer text", 13}};
+	osp_origin origin = point_origin;
+
+	if (pick(seed, 4) > 0)
+		return origin;
+	origin.host = texts[1 + pick(seed, 4)];
+	origin.project = texts[pick(seed, 5)];
+	origin.service = texts[pick(seed, 5)];
+	origin.wall_offset_ns += INT64_C(300000000) * pick(seed, 10);
+	if (pick(seed, 8) == 0)
+		origin.wall_offset_ns = pick(seed, 2000) - 1000;
+	return origin;
+}
+
+/* Stops that differ in values only, or hardly, have the JSON that each has alone. */
+static void
+test_stops_alike(void **state)
+{
+	osp_batch *batch = osp_batch_new(&osp_allocator_default, 1 << 24);
+	unsigned seed = 1;
+	osp_buf alone;
+	int i;
+
+	(void) state;
+	memset(long_text, 'x', sizeof(long_text));
+	osp_buf_init(&alone, &osp_allocator_default, 1 << 20);
+	for (i = 0; i < 20000; i++)
+	{
+		osp_origin origin = some_origin(&seed);
+		const osp_notification *item;
+		point_record point;
+
+		point_begin(&point, OSP_RECORD_STOP, "pg");
+		put_stop(&point.writer, &seed, pick(&seed, 100));
+		point_end(&point);
+		assert_int_equal(
+			osp_batch_add_record(batch, &point.record, &origin, NULL), OSP_OK);
+		osp_buf_reset(&alone);
+		assert_int_equal(osp_notification_write(&alone, &point.record, &origin),
+						 OSP_OK);
+		item = &osp_batch_items(batch)[osp_batch_count(batch) - 1];
+		assert_int_equal(item->json.len, alone.len);
+		assert_memory_equal(item->json.ptr, alone.ptr, alone.len);
+		assert_as_read(item);
+		if (i % 100 == 99)
+			osp_batch_reset(batch);
+	}
+	osp_buf_term(&alone);
+	osp_batch_free(batch);
+}
+
+/* Attributes that are no longer whole, behind those that were kept. */
+static void
+test_damaged_attributes(void **state)
+{
+	osp_batch *batch = osp_batch_new(&osp_allocator_default, 1 << 20);
+	osp_record_kind kind;
+	point_record point;
+	size_t len;
+
+	(void) state;
+	for (kind = OSP_RECORD_START; kind <= OSP_RECORD_STOP; kind++)
+	{
+		unsigned seed = 5;
+		int i;
+
+		point_begin(&point, kind, "pg");
+		osp_put_object(&point.writer, OSP_STR("db"));
+		for (i = 0; i < 10; i++)
+			put_some(&point.writer, &seed, i % 7);
+		osp_put_end(&point.writer);
+		point_end(&point);
+		len = point.record.info.len;
+		for (i = 0; i < 3; i++)
+			assert_int_equal(
+				osp_batch_add_record(batch, &point.record, &point_origin, NULL),
+				OSP_OK);
+		while (--point.record.info.len > 0)
+			assert_int_equal(
+				osp_batch_add_record(batch, &point.record, &point_origin, NULL),
+				OSP_EPROTO);
+		point.record.info.len = len;
+		assert_int_equal(
+			osp_batch_add_record(batch, &point.record, &point_origin, NULL),
+			OSP_OK);
+	}
+	assert_int_equal(osp_batch_count(batch), 8);
+	osp_batch_free(batch);
+}
+
+/* Objects in objects, deeper than a record may have them. */
+static void
+test_deep_attributes(void **state)
+{
+	osp_batch *batch = osp_batch_new(&osp_allocator_default, 1 << 20);
+	point_record point;
+	int depth;
+
+	(void) state;
+	for (depth = OSP_INFO_DEPTH; depth <= OSP_INFO_DEPTH + 1; depth++)
+	{
+		osp_writer w;
+		char space[256];
+		int i;
+
+		point_begin(&point, OSP_RECORD_STOP, "pg");
+		point_end(&point);
+		osp_attrs_begin(&w, space, sizeof(space));
+		for (i = 0; i < depth; i++)
+			osp_put_object(&w, OSP_STR("o"));
+		for (i = 0; i < depth; i++)
+			osp_put_end(&w);
+		point.record.info = osp_attrs_end(&w);
+		for (i = 0; i < 2; i++)
+			assert_int_equal(
+				osp_batch_add_record(batch, &point.record, &point_origin, NULL),
+				depth <= OSP_INFO_DEPTH ? OSP_OK : OSP_EPROTO);
+	}
+	osp_batch_free(batch);
+}
+
 static void
 add_with_ids(osp_batch *batch, const char *name, const char *base,
 			 const char *parent, int64_t wall_offset_ns)
@@ -378,6 +588,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_stops_alike),
+		cmocka_unit_test(test_damaged_attributes),
+		cmocka_unit_test(test_deep_attributes),
 		cmocka_unit_test(test_without_values),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_full),
