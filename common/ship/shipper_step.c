@@ -32,10 +32,10 @@
 #define IDLE_NS (200 * NS_PER_MS)
 
 /* Bounds of a nap. A batch costs a collector more than the points in it, so naps are
- * long: in the longest nap, a ring of 4 MB, the size that rings grow to, takes 200 MB/s
+ * long: in the longest nap, a ring of 4 MB, the size that rings grow to, takes 140 MB/s
  * without running full. If a ring cannot grow so far, naps are shorter. */
 #define NAP_MIN_MS   1
-#define NAP_MAX_MS   20
+#define NAP_MAX_MS   30
 #define NAP_SMALL_MS 5
 
 /* For this time after a ring was crowded, the end of a batch ends a nap. */
@@ -43,8 +43,8 @@
 
 /* A nap is halved after a step with more than NAP_MANY_POINTS, and lengthened after one
  * with fewer than NAP_FEW_POINTS. */
-#define NAP_MANY_POINTS 2048
-#define NAP_FEW_POINTS  1024
+#define NAP_MANY_POINTS 3072
+#define NAP_FEW_POINTS  2048
 
 /* Without membarrier the bell may be missed, so a sleep lasts no longer than this. */
 #define UNSURE_MS 1000

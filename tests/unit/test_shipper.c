@@ -248,7 +248,7 @@ longest_nap(shipping *ship, size_t ring_size)
 static void
 test_naps_become_long(void **state)
 {
-	assert_int_equal(longest_nap(*state, 4 << 20), 20);
+	assert_int_equal(longest_nap(*state, 4 << 20), 30);
 }
 
 /* But not as long as a small ring that cannot grow might run full in. */
