@@ -24,10 +24,11 @@ quick_link=-fuse-ld=gold
 # The first parts run one after the other, for the others need what they make.
 first_parts=(build install)
 
-# The others run side by side: one that mostly waits for servers of databases, and one
-# that mostly computes. They begin in this order. None writes where one of the other
-# kind does.
-server_parts=(server drivers client faults python)
+# The others run side by side, one of each kind: the tests of the extension, which mostly
+# wait; those of programs and servers that are not ours; and what mostly computes. They
+# begin in this order. None writes where one of another kind does.
+extension_parts=(server)
+program_parts=(drivers client faults python)
 compute_parts=(
 	lint unit-sanitizers page cli unit fuzz unit-threads unit-valgrind clang sqlite attack
 )
@@ -36,7 +37,8 @@ compute_parts=(
 # under valgrind, and a page that has to be drawn in a given time.
 last_parts=(users waits-valgrind page-speed)
 all_parts=(
-	"${first_parts[@]}" "${server_parts[@]}" "${compute_parts[@]}" "${last_parts[@]}"
+	"${first_parts[@]}" "${extension_parts[@]}" "${program_parts[@]}"
+	"${compute_parts[@]}" "${last_parts[@]}"
 )
 
 # Run by root, who alone can be several users: what they do to the machine is seen in a
@@ -356,13 +358,19 @@ is_among()
 	[[ " $* " == *" $word "* ]]
 }
 
-# Which of the two kinds the part is of.
+# Which kind the part is of.
 kind_of()
 {
-	if is_among "$1" "${server_parts[@]}"; then echo server; else echo compute; fi
+	if is_among "$1" "${extension_parts[@]}"; then
+		echo extension
+	elif is_among "$1" "${program_parts[@]}"; then
+		echo program
+	else
+		echo compute
+	fi
 }
 
-# May the part begin, beside the one that runs?
+# May the part begin, beside those that run?
 may_begin()
 {
 	local other
@@ -463,7 +471,7 @@ main()
 	for part in "${first_parts[@]}"; do
 		run_parts "$*" "$part"
 	done
-	run_parts "$*" "${server_parts[@]}" "${compute_parts[@]}"
+	run_parts "$*" "${extension_parts[@]}" "${program_parts[@]}" "${compute_parts[@]}"
 	for part in "${last_parts[@]}"; do
 		run_parts "$*" "$part"
 	done
