@@ -122,7 +122,7 @@ part_unit_threads()
 		BUILD="$PWD/build/tsan" OPTIMIZE=-O1 SANITIZE=thread LDFLAGS="$quick_link"
 	)
 
-	for name in ids profiler ring shipper shipper_faults; do
+	for name in ids profiler ring shipper shipper_directory shipper_faults shipper_rings; do
 		[ ! -e "tests/unit/test_$name.c" ] ||
 			programs+=("$PWD/build/tsan/tests/unit/test_$name")
 	done

@@ -144,6 +144,48 @@ shipping_step_until(osp_shipper *s, unsigned timeout_ms,
 	return true;
 }
 
+static bool
+has_delivered(void *arg)
+{
+	return osp_shipper_is_empty(arg);
+}
+
+static bool
+has_slept(void *arg)
+{
+	return ((const osp_runstat *) arg)->sleeping != 0;
+}
+
+void
+shipping_step_until_asleep(osp_shipper *s, osp_runstat *stat)
+{
+	(void) osp_shipper_step(s);
+	assert_true(shipping_step_until(s, SHIPPING_TIMEOUT_MS, has_delivered, s));
+	assert_true(shipping_step_until(s, SHIPPING_TIMEOUT_MS, has_slept, stat));
+}
+
+int
+shipping_count_steps(osp_shipper *s, int ms)
+{
+	int64_t end = osp_mono_now() + (int64_t) ms * 1000000;
+	int steps = 0;
+
+	for (;;)
+	{
+		struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
+		int64_t left_ms = (end - osp_mono_now()) / 1000000;
+		int wait_ms;
+
+		if (left_ms <= 0)
+			return steps;
+		wait_ms = osp_shipper_step(s);
+		steps++;
+		if (wait_ms < 0 || wait_ms > left_ms)
+			wait_ms = (int) left_ms;
+		(void) poll(&fd, 1, wait_ms);
+	}
+}
+
 void
 shipping_deliver(shipping *ship)
 {

@@ -54,6 +54,13 @@ void shipping_close(shipping *ship);
 bool shipping_step_until(osp_shipper *s, unsigned timeout_ms,
 						 bool (*done)(void *arg), void *arg);
 
+/* Steps until the shipper has delivered everything and sleeps. (While the sender takes
+ * long it sleeps, too.) */
+void shipping_step_until_asleep(osp_shipper *s, osp_runstat *stat);
+
+/* Steps for ms milliseconds, waiting as osp_shipper_step says; how often it did. */
+int shipping_count_steps(osp_shipper *s, int ms);
+
 /* A shipper that delivers all there is, and ends. */
 void shipping_deliver(shipping *ship);
 
