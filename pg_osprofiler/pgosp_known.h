@@ -74,6 +74,7 @@ pgosp_point_open_unwritten(pgospPoint *point)
 	point->left_out = 0;
 	point->staged = false;
 	point->due_ns = 0;
+	point->may_be_caught = false;
 	point->silent = false;
 	point->open = true;
 	dlist_insert_before(&pgosp_open_points.head, &point->node);

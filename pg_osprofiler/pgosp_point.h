@@ -59,6 +59,7 @@ struct pgospPoint
 	bool staged; /* top only: its records wait; see staging.c */
 	bool failed; /* while its stop is written: it failed */
 	bool masked; /* it, or a point around it, may hold a secret: hide values */
+	bool may_be_caught; /* top in a worker: the leader may catch its error */
 	/*
 	 * The point of the top-level statement that this one belongs to, maybe
 	 * itself; NULL if there is none, or if that has ended.
@@ -73,9 +74,10 @@ struct pgospPoint
 	int64 idle_ns;   /* since when it waits for the client; 0: it is at work */
 	int64 paused_ns; /* how long it waited for the client before */
 	int64 stop_ns;   /* while its stop is written */
-	int64 due_ns;    /* top only: it is recorded if it is still open at this
-					  * time, as its parallel workers are; 0: its own time alone
-					  * decides */
+	int64 due_ns;    /* top only: how long the server works on it before it is
+					  * recorded, known to its parallel workers; 0: as
+					  * osprofiler.min_duration says */
+	int nest_level;  /* staged top only: of the transaction when it began */
 	osp_uuid trace_id;
 	osp_id base_id;
 	osp_id parent_id;
@@ -134,13 +136,18 @@ extern void pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 								pgosp_put_start put, const void *what,
 								size_t size, int64 start_ns);
 
-/*
- * Like pgosp_point_open, for the point of a parallel worker. due_ns: it is recorded only
- * if it is open at this time, or fails; 0: in any case. See pgosp_stage_due_ns.
- */
+/* Whether the statement of a parallel worker is recorded (pgosp_stage_tell_worker). */
+typedef struct pgospWorkerStage
+{
+	int64 due_ns; /* the worker is recorded only if it is open at this time, or
+				   * fails; 0: in any case */
+	bool may_be_caught; /* not if it fails either, for the statement may not */
+} pgospWorkerStage;
+
+/* Like pgosp_point_open, for the point of a parallel worker. */
 extern void pgosp_point_open_due(pgospPoint *point, const pgospParent *parent,
 								 pgosp_put_start put, const void *what,
-								 size_t size, int64 due_ns);
+								 size_t size, const pgospWorkerStage *stage);
 
 /*
  * Opens a point under an open one, at a time in the past, with a template for
@@ -229,10 +236,10 @@ extern bool pgosp_point_is_under(const pgospPoint *lower,
 /* Makes the records of this top-level statement wait. False: there is no memory. */
 extern bool pgosp_stage_begin(pgospPoint *top);
 
-/* The time at which this top-level statement will have taken osprofiler.min_duration,
- * if it works on; 0: it is recorded in any case. From then on it is recorded, even if
- * it is paused, as are those of its parallel workers that are still at work then. */
-extern int64 pgosp_stage_due_ns(pgospPoint *top);
+/* What parallel workers that begin now have to know of their top-level statement: the
+ * time at which it will have taken osprofiler.min_duration, for it is not paused before
+ * they have ended, and whether it may catch their errors. */
+extern void pgosp_stage_tell_worker(pgospPoint *top, pgospWorkerStage *stage);
 
 /* Has this top-level statement, or a parallel worker's part of one, taken
  * osprofiler.min_duration at this time? */

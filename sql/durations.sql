@@ -93,6 +93,14 @@ SELECT count(g) AS slow_in_parallel FROM test_parallel WHERE pg_sleep(0.002) IS 
 SET osprofiler.min_duration = '1h';
 -- one that fails
 SELECT 1 / (g - 390) AS fails_in_parallel FROM test_parallel WHERE pg_sleep(0) IS NOT NULL;
+-- one whose error is caught
+DO $$
+BEGIN
+	PERFORM 1 / (g - 390) FROM test_parallel WHERE pg_sleep(0) IS NOT NULL;
+EXCEPTION WHEN division_by_zero THEN
+	NULL;
+END
+$$;
 RESET ALL;
 
 CALL test.wait_for_delivery();
@@ -103,6 +111,9 @@ FROM test.points('durations') worker JOIN test.points('durations') statement
 	ON statement.point->'trace_id' = worker.point->'parent_id' AND statement.kind = 'start'
 WHERE worker.name = 'pg.worker' AND worker.kind = 'stop'
 GROUP BY 1 ORDER BY 1;
+SELECT count(*) AS workers_alone FROM test.points('durations') worker
+WHERE worker.name = 'pg.worker' AND NOT EXISTS (
+	SELECT FROM test.points('durations') p WHERE p.point->'trace_id' = worker.point->'parent_id');
 -- those that found no room are counted
 SELECT stop.point->'info'->>'truncated' IS NOT NULL AS truncated,
 	(stop.point->'info'->>'truncated')::int + (SELECT count(*) FROM test.points('durations') p

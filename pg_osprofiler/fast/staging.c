@@ -22,7 +22,8 @@
  *
  * A parallel worker has a buffer of its own. Its records are kept if it is still at
  * work when its statement has taken long enough, because then the statement is recorded,
- * too: it ends after its workers.
+ * too: it ends after its workers. They are kept also if it fails and nothing in the
+ * statement can catch the error, because the statement fails then.
  *
  * Several top-level statements may be open at a time, because a client can
  * leave portals half run. Each record in the buffer says to which statement it
@@ -30,6 +31,7 @@
  */
 #include "pgosp_known.h"
 
+#include "access/xact.h"
 #include "utils/memutils.h"
 
 typedef struct pgospStaged
@@ -72,6 +74,7 @@ bool
 pgosp_stage_begin(pgospPoint *top)
 {
 	top->staged = has_buffer();
+	top->nest_level = GetCurrentTransactionNestLevel();
 	return top->staged;
 }
 
@@ -266,21 +269,25 @@ pgosp_stage_is_late(const pgospPoint *top, int64 now_ns)
 {
 	int64 until_ns = top->idle_ns != 0 ? top->idle_ns : now_ns;
 
-	if (top->due_ns != 0)
-		return now_ns >= top->due_ns;
-	return pgosp_point_active_ns(top, until_ns) >=
-		   (int64) pgosp_min_duration * 1000000;
+	int64 due_ns =
+		top->due_ns != 0 ? top->due_ns : (int64) pgosp_min_duration * 1000000;
+
+	return pgosp_point_active_ns(top, until_ns) >= due_ns;
 }
 
-int64
-pgosp_stage_due_ns(pgospPoint *top)
+void
+pgosp_stage_tell_worker(pgospPoint *top, pgospWorkerStage *stage)
 {
+	stage->due_ns = 0;
+	stage->may_be_caught = false;
 	if (!top->staged)
-		return 0;
+		return;
 	if (top->due_ns == 0)
-		top->due_ns = top->start_ns + top->paused_ns +
-					  (int64) pgosp_min_duration * 1000000;
-	return top->due_ns;
+		top->due_ns = (int64) pgosp_min_duration * 1000000;
+	stage->due_ns = top->start_ns + top->paused_ns + top->due_ns;
+
+	/* Whoever catches an error has a subtransaction for that. */
+	stage->may_be_caught = GetCurrentTransactionNestLevel() > top->nest_level;
 }
 
 void *

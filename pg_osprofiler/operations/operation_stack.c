@@ -236,8 +236,9 @@ write_start(pgospPoint *point, pgosp_put_start put, const void *what,
 	if (producer == NULL)
 		return false;
 	osp_uuid_new(&point->trace_id);
-	if (unlikely(pgosp_min_duration > 0) && point->top == point &&
-		(!IsParallelWorker() || point->due_ns != 0))
+	if (unlikely(IsParallelWorker() ? point->due_ns != 0
+									: pgosp_min_duration > 0) &&
+		point->top == point)
 		(void) pgosp_stage_begin(point);
 	if (!begin_record(producer,
 					  &w,
@@ -261,7 +262,8 @@ pgosp_point_open(pgospPoint *point, const pgospParent *parent,
 
 static void
 open_point(pgospPoint *point, const pgospParent *parent, pgosp_put_start put,
-		   const void *what, size_t size, int64 start_ns, int64 due_ns)
+		   const void *what, size_t size, int64 start_ns,
+		   const pgospWorkerStage *stage)
 {
 	if (unlikely(pgosp_has_lockwaits()))
 		pgosp_lockwaits_write(false);
@@ -273,7 +275,13 @@ open_point(pgospPoint *point, const pgospParent *parent, pgosp_put_start put,
 	point->calls = 0;
 	point->left_out = 0;
 	point->staged = false;
-	point->due_ns = due_ns;
+	point->due_ns = 0;
+	point->may_be_caught = false;
+	if (stage != NULL && stage->due_ns != 0)
+	{
+		point->due_ns = Max(stage->due_ns - start_ns, 1);
+		point->may_be_caught = stage->may_be_caught;
+	}
 	point->silent = false;
 	point->open = false;
 	set_parent(point, parent);
@@ -300,15 +308,15 @@ pgosp_point_open_at(pgospPoint *point, const pgospParent *parent,
 					pgosp_put_start put, const void *what, size_t size,
 					int64 start_ns)
 {
-	open_point(point, parent, put, what, size, start_ns, 0);
+	open_point(point, parent, put, what, size, start_ns, NULL);
 }
 
 void
 pgosp_point_open_due(pgospPoint *point, const pgospParent *parent,
 					 pgosp_put_start put, const void *what, size_t size,
-					 int64 due_ns)
+					 const pgospWorkerStage *stage)
 {
-	open_point(point, parent, put, what, size, pgosp_now(), due_ns);
+	open_point(point, parent, put, what, size, pgosp_now(), stage);
 }
 
 pgosp_hot bool
@@ -357,6 +365,13 @@ put_error(osp_writer *w, const pgospError *error)
 		osp_put_str(w, OSP_STR("context"), error->places);
 }
 
+/* Is a top-level statement recorded for its error, however quick it was? */
+static bool
+is_kept_for(const pgospPoint *point, const pgospError *error)
+{
+	return error != NULL && !point->may_be_caught;
+}
+
 static void
 write_stop(pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
@@ -372,7 +387,7 @@ write_stop(pgospPoint *point, const pgospError *error, int64 stop_ns)
 					  point,
 					  OSP_RECORD_STOP,
 					  stop_ns,
-					  point->top == point && error != NULL,
+					  point->top == point && is_kept_for(point, error),
 					  point->stop_size + MARK_SIZE +
 						  (error != NULL ? ERROR_SIZE : 0)))
 		return;
@@ -440,7 +455,7 @@ idle_since(const pgospPoint *point)
 static bool
 will_be_dropped(const pgospPoint *point, const pgospError *error, int64 stop_ns)
 {
-	return unlikely(point->staged) && error == NULL &&
+	return unlikely(point->staged) && !is_kept_for(point, error) &&
 		   !pgosp_stage_is_late(point, stop_ns);
 }
 

@@ -27,8 +27,8 @@
 
 #define SETTING "osprofiler.parallel_context"
 
-/* Size of the text: number of the key, number of the Gather, a time, two ids and the
- * characters between them. */
+/* Size of the text: number of the key, number of the Gather, a time, a flag, two ids and
+ * the characters between them. */
 #define CONTEXT_SIZE (2 * OSP_ID_MAX + 96)
 
 /* The context for the workers; in a worker, the context that it was given. */
@@ -59,7 +59,7 @@ executor_info(const PlanState *node)
  * of its own. */
 static void
 write_context(char context[CONTEXT_SIZE], const PlanState *gather,
-			  const pgospPoint *parent, int64 due_ns)
+			  const pgospPoint *parent, const pgospWorkerStage *stage)
 {
 	char storage[2][OSP_ID_MAX + 1];
 	osp_str base = osp_id_text(&parent->base_id, storage[0]);
@@ -67,10 +67,11 @@ write_context(char context[CONTEXT_SIZE], const PlanState *gather,
 
 	snprintf(context,
 			 CONTEXT_SIZE,
-			 "%zu %d " INT64_FORMAT "\n%.*s\n%.*s",
+			 "%zu %d " INT64_FORMAT " %d\n%.*s\n%.*s",
 			 parent->key,
 			 gather->plan->plan_node_id,
-			 due_ns,
+			 stage->due_ns,
+			 stage->may_be_caught,
 			 (int) base.len,
 			 base.ptr,
 			 (int) self.len,
@@ -82,12 +83,12 @@ pgosp_gather_first(PlanState *node, pgospPoint *parent)
 {
 	char context[CONTEXT_SIZE];
 	char *outer = parallel_context;
+	pgospWorkerStage stage = {0, false};
 	TupleTableSlot *slot = NULL;
 
-	write_context(context,
-				  node,
-				  parent,
-				  parent->top != NULL ? pgosp_stage_due_ns(parent->top) : 0);
+	if (parent->top != NULL)
+		pgosp_stage_tell_worker(parent->top, &stage);
+	write_context(context, node, parent, &stage);
 	parallel_context = context;
 	PG_TRY();
 	{
@@ -143,7 +144,7 @@ pgosp_gather_stop(const PlanState *node)
 typedef struct pgospWorkerStart
 {
 	int gather;
-	int64 due_ns; /* of pgosp_stage_due_ns, in the leader */
+	pgospWorkerStage stage;
 } pgospWorkerStart;
 
 static void
@@ -179,7 +180,8 @@ read_context(osp_context *context, pgospWorkerStart *start)
 	memset(context, 0, sizeof(*context));
 	context->key = (size_t) strtoul(text, &end, 10);
 	start->gather = (int) strtol(end, &end, 10);
-	start->due_ns = strtoll(end, &end, 10);
+	start->stage.due_ns = strtoll(end, &end, 10);
+	start->stage.may_be_caught = strtol(end, &end, 10) != 0;
 	if (*end++ != '\n')
 		return false;
 	line = strchr(end, '\n');
@@ -200,7 +202,7 @@ pgosp_parallel_open(pgospStatementPoint *worker, const pgospPointKind *kind)
 		return false;
 	pgosp_statement_init(worker, kind, OSP_STR("pg.worker"));
 	pgosp_point_open_due(
-		&worker->point, &parent, put_start, &start, 2048, start.due_ns);
+		&worker->point, &parent, put_start, &start, 2048, &start.stage);
 	pgosp_usage_begin(&worker->usage, pgosp_now());
 	return true;
 }

@@ -42,6 +42,11 @@ BEGIN
 	CLOSE c;
 	RETURN id;
 END$$;
+CREATE FUNCTION in_parallel() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM count(*) FROM big;
+	RETURN 1;
+END$$;
 SQL
 my $user = $node->safe_psql('postgres', 'SELECT current_user');
 my $wire;
@@ -250,6 +255,22 @@ run_unnamed('SELECT pg_sleep(1)');
 $wire->simple('COMMIT');
 is_deeply([ map { $_->{text} } ended(1, 'min_duration') ], ['SELECT pg_sleep(1)'],
 	'min_duration');
+
+# So it is after parallel workers were told when it would be slow.
+begin_trace("osprofiler.min_duration=${quick}ms", 'osprofiler.points=statement,nested,worker',
+	'min_parallel_table_scan_size=0', 'parallel_setup_cost=0', 'parallel_tuple_cost=0');
+$wire->simple('BEGIN');
+$wire->parse('', 'SELECT in_parallel() FROM generate_series(1, 3)')->bind('p', '')
+  ->execute('p', 1)->sync->read_until_ready;
+for (1, 2)
+{
+	rest();
+	$wire->execute('p', 1)->sync->read_until_ready;
+}
+run_unnamed('SELECT pg_sleep(1)');
+$wire->simple('COMMIT');
+is_deeply([ map { $_->{text} } ended(1, 'min_duration of slices') ], ['SELECT pg_sleep(1)'],
+	'min_duration of slices with parallel workers');
 
 # What the server waits for within one execution is in its time: a client that does
 # not read, here of more than fits into the buffers of a socket.
