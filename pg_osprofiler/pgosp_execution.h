@@ -16,8 +16,10 @@ typedef struct pgospExecution
 	pgospStatementPoint statement; /* must be first */
 	dlist_node node;               /* in pgosp_executions, except the first */
 	const EState *estate;          /* NULL: it is free */
-	pgospNodes *nodes;   /* NULL: none are reported; freed with the EState */
-	PlanState *counted;  /* the plan, if rows are counted in case it is slow */
+	pgospNodes *nodes;  /* NULL: none are reported; freed with the EState */
+	PlanState *counted; /* the plan, if rows are counted in case it is slow */
+	int location;       /* of pgospStatementFacts, for a cursor's query */
+	int length;
 	bool ended;          /* ExecutorEnd was called, so there was no error */
 	bool failed;         /* it will not run again */
 	bool sliced;         /* paused between two slices; then these are set: */
@@ -64,6 +66,8 @@ pgosp_execution_free(pgospExecution *execution)
 
 	execution->estate = NULL;
 	execution->counted = NULL;
+	execution->location = 0;
+	execution->length = 0;
 	execution->ended = false;
 	execution->failed = false;
 	execution->sliced = false;

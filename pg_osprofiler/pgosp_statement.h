@@ -28,6 +28,21 @@ typedef struct pgospStatementFacts
 	bool reused;             /* its plan was made for an earlier execution */
 } pgospStatementFacts;
 
+/* Where a statement is in a string of several. */
+typedef struct pgospPlace
+{
+	const char *string; /* NULL: there is no such statement */
+	int location;
+	int length;
+} pgospPlace;
+
+/* The place of the utility statement that runs. */
+extern pgospPlace pgosp_utility_place;
+
+/* PostgreSQL does not say where the query of an EXPLAIN, CREATE TABLE AS or DECLARE is
+ * in a string of several statements: it gets the place of that statement. */
+extern void pgosp_statement_place(pgospStatementFacts *facts);
+
 /* Does the client's statement have parameters, or run a statement that has some? */
 extern bool pgosp_text_client_has_values(void);
 

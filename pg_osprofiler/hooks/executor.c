@@ -356,6 +356,7 @@ start_maybe_wanted(QueryDesc *queryDesc, int eflags)
 	pgospParent parent;
 
 	facts_of(queryDesc, &facts);
+	pgosp_statement_place(&facts);
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 &&
 		pgosp_statement_wanted(&facts, &parent))
 		execution = pgosp_execution_new();
@@ -364,6 +365,8 @@ start_maybe_wanted(QueryDesc *queryDesc, int eflags)
 		prev_ExecutorStart(queryDesc, eflags);
 		return;
 	}
+	execution->location = facts.location;
+	execution->length = facts.length;
 	if (top)
 	{
 		plan = pgosp_plan_of(queryDesc->plannedstmt);
@@ -427,6 +430,11 @@ open_to_run(pgospExecution *execution, const QueryDesc *queryDesc)
 	if (!known && (pgosp_current == NULL || pgosp_point_is_full()))
 		return NULL;
 	facts_of(queryDesc, &facts);
+	if (known && (execution->location > 0 || execution->length > 0))
+	{
+		facts.location = execution->location;
+		facts.length = execution->length;
+	}
 	if (!pgosp_statement_wanted(&facts, &parent))
 		return NULL;
 	if (!known)

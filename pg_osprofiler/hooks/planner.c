@@ -99,6 +99,7 @@ plan_nested(PGOSP_PLANNER_ARGS)
 	facts.string = query_string != NULL ? query_string : "";
 	facts.location = parse->stmt_location;
 	facts.length = parse->stmt_len;
+	pgosp_statement_place(&facts);
 	pgosp_plan_begin(&plan, parse, boundParams);
 	pgosp_plan_point_init(&told, &plan);
 	if ((pgosp_points & PGOSP_POINTS_PLAN) != 0)

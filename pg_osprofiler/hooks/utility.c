@@ -32,6 +32,7 @@ typedef struct pgospCommand
 {
 	pgospStatementPoint statement;
 	pgospCatch catch;
+	pgospPlace outer;          /* pgosp_utility_place around it */
 	struct pgospCommand *next; /* in the list of free ones */
 } pgospCommand;
 
@@ -205,6 +206,14 @@ end_utility(pgospStatementPoint *statement, pgospPoint *outer, bool stays,
 	}
 }
 
+static void
+set_place(const PlannedStmt *pstmt, const char *string)
+{
+	pgosp_utility_place.string = string;
+	pgosp_utility_place.location = pstmt->stmt_location;
+	pgosp_utility_place.length = pstmt->stmt_len;
+}
+
 /* Runs a statement whose point is open. `statement` is that point. It is in
  * command, except for a statement that ends a transaction:
  * pgosp_commit_statement() has the point of that one. */
@@ -215,6 +224,9 @@ run_traced(pgospCommand *command, pgospStatementPoint *statement,
 	pgospPoint *outer = pgosp_current;
 
 	pgosp_current = &statement->point;
+	command->outer = pgosp_utility_place;
+	if (unlikely(pstmt->stmt_len > 0 || pstmt->stmt_location > 0))
+		set_place(pstmt, queryString);
 	if (commits_prepared(pstmt->utilityStmt))
 		pgosp_commit_prepared();
 	PGOSP_TRY(&command->catch, &statement->point);
@@ -223,11 +235,13 @@ run_traced(pgospCommand *command, pgospStatementPoint *statement,
 	}
 	PGOSP_CATCH(&command->catch);
 	{
+		pgosp_utility_place = command->outer;
 		fail_utility(statement, outer);
 		free_command(command);
 		PG_RE_THROW();
 	}
 	PGOSP_END_TRY(&command->catch);
+	pgosp_utility_place = command->outer;
 	end_utility(statement, outer, statement != &command->statement, qc);
 	free_command(command);
 }

@@ -28,6 +28,22 @@ typedef struct pgospStart
 	bool masked; /* values are hidden */
 } pgospStart;
 
+pgospPlace pgosp_utility_place = {NULL, 0, 0};
+
+void
+pgosp_statement_place(pgospStatementFacts *facts)
+{
+	const pgospPlace *around = &pgosp_utility_place;
+
+	if (likely(around->string == NULL) || facts->location > 0 ||
+		facts->length > 0 ||
+		(facts->string != around->string &&
+		 strcmp(facts->string, around->string) != 0))
+		return;
+	facts->location = around->location;
+	facts->length = around->length;
+}
+
 /*
  * Makes the text to record: that of this statement, without secrets, in UTF-8.
  * masked: the statement runs within one that may hold a secret. If the
