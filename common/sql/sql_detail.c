@@ -116,7 +116,7 @@ osp_sql_detail(osp_str detail, const char *sqlstate, osp_sql_origin origin,
 	if (rules->masked || osp_sql_has_secret_uri(detail))
 		return NOTHING;
 	if (!hides)
-		return detail;
+		return osp_sql_message(detail, origin, rules, space, size);
 	switch (origin)
 	{
 		case OSP_SQL_FROM_DATA:

@@ -339,9 +339,31 @@ has_context(osp_str message)
 		   (osp_sql_words(message) & OSP_SQL_HAS_TRACE) != 0;
 }
 
-osp_str
-osp_sql_message(osp_str message, osp_sql_origin origin,
-				const osp_sql_message_rules *rules, char *space, size_t size)
+/*
+ * Hides the value of a secret that the text tells, and all that follows it: "bad
+ * password=***".
+ */
+static osp_str
+without_secret(osp_str text, bool of_program, char *space, size_t size)
+{
+	unsigned found = osp_sql_words(text);
+	osp_str head = text;
+	size_t len;
+
+	if (OSP_UNLIKELY((found & OSP_SQL_HAS_NAMED) != 0))
+		head = osp_sql_before_value(text, of_program);
+	if (osp_sql_has_secret_uri(head))
+		return MASKED;
+	if (head.len == text.len)
+		return text;
+	len = append(space, 0, size, head);
+	return osp_str_n(space, append(space, len, size, MASKED));
+}
+
+/* The message without values of parameters and of a masked statement. */
+static osp_str
+without_hidden(osp_str message, osp_sql_origin origin,
+			   const osp_sql_message_rules *rules, char *space, size_t size)
 {
 	bool hidden;
 
@@ -359,4 +381,20 @@ osp_sql_message(osp_str message, osp_sql_origin origin,
 	if (hidden && origin != OSP_SQL_FROM_TEXT && origin != OSP_SQL_FROM_SCHEMA)
 		return without_numbers(message, space, size);
 	return message;
+}
+
+osp_str
+osp_sql_message(osp_str message, osp_sql_origin origin,
+				const osp_sql_message_rules *rules, char *space, size_t size)
+{
+	bool of_program =
+		origin == OSP_SQL_FROM_PROGRAM ||
+		(rules->dialect == OSP_SQL_SQLITE && origin == OSP_SQL_FROM_ELSEWHERE);
+
+	message = without_hidden(message, origin, rules, space, size);
+
+	/* SQLite's "unrecognized token: x" quotes the statement, which is not masked. */
+	if (rules->dialect == OSP_SQL_SQLITE && origin == OSP_SQL_FROM_TEXT)
+		return message;
+	return without_secret(message, of_program, space, size);
 }

@@ -214,8 +214,14 @@ osp_sql_secrecy osp_sql_secret(osp_str text, osp_sql_dialect dialect);
 #define OSP_SQL_HAS_TRACE  2u /* "trace", as in the names of contexts */
 #define OSP_SQL_HAS_CONFIG 4u /* the view pg_settings */
 #define OSP_SQL_HAS_PARAMS 8u /* sqlite_parameters of the sqlite3 shell */
+#define OSP_SQL_HAS_NAMED \
+	16u /* a secret's name, behind which its value may stand */
 
 unsigned osp_sql_words(osp_str text);
+
+/* The end of the first word between p and end that names a secret, such as "passw" or
+ * "token"; NULL: there is none. */
+const char *osp_sql_named_secret(const char *p, const char *end);
 
 /* Like osp_sql_secret, if osp_sql_words has been called before. */
 osp_sql_secrecy osp_sql_secret_with(osp_str text, osp_sql_dialect dialect,
@@ -377,6 +383,13 @@ osp_str osp_sql_message(osp_str message, osp_sql_origin origin,
  */
 bool osp_sql_quotes_string(osp_str message, osp_str statement,
 						   osp_sql_dialect dialect);
+
+/*
+ * The message up to the value of a secret that it tells, as in "password=x" or
+ * "token x"; all of it if it tells none. of_program: a program chose the text, so any
+ * word behind "password" that does not go on with the sentence may be its value.
+ */
+osp_str osp_sql_before_value(osp_str message, bool of_program);
 
 /* ---- DETAIL, HINT and CONTEXT of errors (sql_detail.c) ---- */
 

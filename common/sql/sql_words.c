@@ -11,36 +11,39 @@ typedef struct text_word
 	unsigned kind;
 } text_word;
 
+/* The word names a secret, so that its value may follow. */
+#define NAMES (OSP_SQL_HAS_SECRET | OSP_SQL_HAS_NAMED)
+
 /* The words. The first four characters of each are letters, or a separator that stands
  * for itself. '?' stands for "_", "-", " " or for nothing. */
 static const text_word words[] = {
-	{"passw", OSP_SQL_HAS_SECRET},
-	{"pass?phrase", OSP_SQL_HAS_SECRET},
-	{"pass=", OSP_SQL_HAS_SECRET},
-	{"authorization:", OSP_SQL_HAS_SECRET},
-	{"authorization\":", OSP_SQL_HAS_SECRET},
-	{"passcode", OSP_SQL_HAS_SECRET},
-	{"secret", OSP_SQL_HAS_SECRET},
-	{"token", OSP_SQL_HAS_SECRET},
-	{"credential", OSP_SQL_HAS_SECRET},
-	{"bearer", OSP_SQL_HAS_SECRET},
-	{"hmac", OSP_SQL_HAS_SECRET},
-	{"apikey", OSP_SQL_HAS_SECRET},
-	{"api_key", OSP_SQL_HAS_SECRET},
-	{"api-key", OSP_SQL_HAS_SECRET},
-	{"api key", OSP_SQL_HAS_SECRET},
-	{"private?key", OSP_SQL_HAS_SECRET},
-	{"access?key", OSP_SQL_HAS_SECRET},
-	{"signing?key", OSP_SQL_HAS_SECRET},
-	{"encryption?key", OSP_SQL_HAS_SECRET},
+	{"passw", NAMES},
+	{"pass?phrase", NAMES},
+	{"pass=", NAMES},
+	{"authorization:", NAMES},
+	{"authorization\":", NAMES},
+	{"passcode", NAMES},
+	{"secret", NAMES},
+	{"token", NAMES},
+	{"credential", NAMES},
+	{"bearer", NAMES},
+	{"hmac", NAMES},
+	{"apikey", NAMES},
+	{"api_key", NAMES},
+	{"api-key", NAMES},
+	{"api key", NAMES},
+	{"private?key", NAMES},
+	{"access?key", NAMES},
+	{"signing?key", NAMES},
+	{"encryption?key", NAMES},
 	{"crypt", OSP_SQL_HAS_SECRET},
 	{"set_config", OSP_SQL_HAS_SECRET},
 	{"set_context", OSP_SQL_HAS_SECRET},
 	{"dblink", OSP_SQL_HAS_SECRET},
-	{"pgpass", OSP_SQL_HAS_SECRET},
-	{"hexkey", OSP_SQL_HAS_SECRET},
-	{"textkey", OSP_SQL_HAS_SECRET},
-	{"rekey", OSP_SQL_HAS_SECRET},
+	{"pgpass", NAMES},
+	{"hexkey", NAMES},
+	{"textkey", NAMES},
+	{"rekey", NAMES},
 	{"profiler.init", OSP_SQL_HAS_SECRET},
 	{"profiler?init", OSP_SQL_HAS_SECRET},
 	{"trace", OSP_SQL_HAS_TRACE},
@@ -101,8 +104,9 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
 }
 
-static bool
-begins_with(const char *p, const char *end, const char *word)
+/* Returns the end of the word that begins at p, NULL: it does not begin there. */
+static const char *
+end_of_word(const char *p, const char *end, const char *word)
 {
 	for (; *word != '\0'; word++)
 	{
@@ -112,9 +116,15 @@ begins_with(const char *p, const char *end, const char *word)
 				p++;
 		}
 		else if (p == end || lower(*p++) != *word)
-			return false;
+			return NULL;
 	}
-	return true;
+	return p;
+}
+
+static bool
+begins_with(const char *p, const char *end, const char *word)
+{
+	return end_of_word(p, end, word) != NULL;
 }
 
 /* Returns the kind of the word that begins at p; 0: no word begins there. */
@@ -152,7 +162,7 @@ has_pwd(osp_str text)
 unsigned
 osp_sql_words(osp_str text)
 {
-	unsigned found = has_pwd(text) ? OSP_SQL_HAS_SECRET : 0;
+	unsigned found = has_pwd(text) ? NAMES : 0;
 	const char *end = text.ptr + text.len;
 	const char *p;
 
@@ -168,6 +178,24 @@ osp_sql_words(osp_str text)
 			found |= word_at(p, end);
 	}
 	return found;
+}
+
+const char *
+osp_sql_named_secret(const char *p, const char *end)
+{
+	for (; p < end; p++)
+	{
+		const char *stop = end_of_word(p, end, "pwd");
+		size_t i;
+
+		for (i = 0; i < WORD_COUNT && stop == NULL; i++)
+			if ((words[i].kind & OSP_SQL_HAS_NAMED) != 0 &&
+				lower(*p) == words[i].text[0])
+				stop = end_of_word(p, end, words[i].text);
+		if (stop != NULL)
+			return stop;
+	}
+	return NULL;
 }
 
 bool

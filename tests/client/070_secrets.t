@@ -99,6 +99,12 @@ END
 		like($json, qr/"statement": "\Q$end\E(?s:.*)"message": "\*\*\*"/, "$end: its failure is recorded");
 		unlike($json, qr/LEAK/, "$end: and nothing of the secret in it");
 	}
+	# A row has the secret, and no statement.
+	run('psql', '-XAtqc', q{create table vault as select 'password=LEAK42'::text v});
+	traced('psql', '-XAtqc', 'select refuse(v) from vault');
+	my (undef, $row) = run($osprofiler, 'trace', 'show', '--json', trace_id());
+	like($row, qr/"message": "bad password=\*\*\*"/, 'a message with a secret of a row ends before it');
+	unlike($row, qr/LEAK/, 'and the secret is nowhere');
 	traced('psql', '-XAtq', map { ('-c', $_) } @secret, 'rollback', 'begin', q{insert into deferring values ('plain')}, 'commit');
 	my (undef, $json) = run($osprofiler, 'trace', 'show', '--json', trace_id());
 	like($json, qr/"message": "bad plain"/, 'the next transaction has no secret');

@@ -373,6 +373,13 @@ test_values(void **state)
 	execute_with("SELECT run(?)", "SELECT 'LEAK'", SQLITE_ROW);
 	execute_with("SELECT run(?)", "SELECT run('SELECT ''LEAK''')", SQLITE_ROW);
 	execute("SELECT 'password', run('SELECT ''LEAK''')", SQLITE_OK);
+	/* A message with a secret that is not in the statement. */
+	execute("CREATE TRIGGER no BEFORE DELETE ON t BEGIN"
+			" SELECT raise(ABORT, 'password=LEAK'); END",
+			SQLITE_OK);
+	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
+	execute("DELETE FROM t", SQLITE_CONSTRAINT);
+	assert_true(BY_HOOK || collect_has("\"password=***\""));
 	/* Behind the first quote of a text that does not parse. */
 	execute("'LEAK'", SQLITE_ERROR);
 	execute("ALTER \"LEAK\"", SQLITE_ERROR);

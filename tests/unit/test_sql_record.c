@@ -957,6 +957,95 @@ test_messages_masked(void **state)
 	CHECK_MESSAGES(hidden_texts, .hide_text = true);
 }
 
+/* A message that tells a secret ends before its value, whoever raised it, whatever
+ * settings there are. */
+static void
+test_messages_with_secrets(void **state)
+{
+	static const message_case told[] = {
+		{"bad password=LEAK boom", PROGRAM, "bad password=***"},
+		{"bad password = LEAK", ELSEWHERE, "bad password = ***"},
+		{"Passwort: LEAK", PROGRAM, "Passwort: ***"},
+		{"PASSWORD:\tLEAK", DATA, "PASSWORD:\t***"},
+		{"password := LEAK", PROGRAM, "password := ***"},
+		{"{\"password\": \"LEAK\"}", PROGRAM, "{\"password\": ***"},
+		{"{\\\"api_key\\\":\\\"LEAK", PROGRAM, "{\\\"api_key\\\":***"},
+		{"\"secret\"=>\"LEAK\"", PROGRAM, "\"secret\"=>***"},
+		{"<token>LEAK</token>", PROGRAM, "<token>***"},
+		{"x?access_token=LEAK&y", PROGRAM, "x?access_token=***"},
+		{"x?token%3dLEAK", PROGRAM, "x?token%3d***"},
+		{"refused pwd=LEAK", PROGRAM, "refused pwd=***"},
+		{"refused pass=LEAK", PROGRAM, "refused pass=***"},
+		{"Authorization: Basic LEAK", PROGRAM, "Authorization: ***"},
+		{"Bearer LEAK", PROGRAM, "Bearer ***"},
+		{"no token LEAK here", PROGRAM, "no token ***"},
+		{"token leak", PROGRAM, "token ***"},
+		{"wrong password \"LEAK\"", PROGRAM, "wrong password ***"},
+		{"invalid token LEAK4711", ELSEWHERE, "invalid token ***"},
+		{"token is expired, token LEAK4711",
+		 ELSEWHERE,
+		 "token is expired, token ***"},
+		{"Key (token)=(LEAK) exists.", SCHEMA, "Key (token)=***"},
+		{"-----BEGIN PRIVATE KEY-----\nMLEAK/+4",
+		 PROGRAM,
+		 "-----BEGIN PRIVATE KEY-----\n***"},
+		{"cannot reach postgres://u:LEAK@h/db", PROGRAM, "***"},
+		{"cannot reach https://ghp_LEAK@h/db", ELSEWHERE, "***"},
+		{"relation \"password=LEAK\" does not exist",
+		 TEXT,
+		 "relation \"password=***"},
+	};
+	static const message_case harmless[] = {
+		{"password authentication failed for user \"x\"", ELSEWHERE, NULL},
+		{"column \"password\" does not exist", TEXT, NULL},
+		{"column \"password\" of relation \"t1\" does not exist", LOOKUP, NULL},
+		{"null value in column \"token\" of relation \"t\" violates not-null "
+		 "constraint",
+		 SCHEMA,
+		 NULL},
+		{"duplicate key value violates unique constraint \"user_token_key\"",
+		 SCHEMA,
+		 NULL},
+		{"Key (token)=(***) already exists.", SCHEMA, NULL},
+		{"syntax error at or near \"password\"", TEXT, NULL},
+		{"relation \"tokens\" does not exist", TEXT, NULL},
+		{"column \"token\" is of type integer but expression is of type text",
+		 TEXT,
+		 NULL},
+		{"permission denied for table passwords", ELSEWHERE, NULL},
+		{"Token \"x\" is invalid.", DATA, NULL},
+		{"fe_sendauth: no password supplied", ELSEWHERE, NULL},
+		{"FATAL:  password authentication failed for user \"u\"\npassword "
+		 "retrieved from file \"/x\"",
+		 SCHEMA,
+		 NULL},
+		{"User \"u\" has no password assigned.", ELSEWHERE, NULL},
+		{"password must have 8 characters", PROGRAM, NULL},
+		{"the token has expired", PROGRAM, NULL},
+		{"token expired.", PROGRAM, NULL},
+		{"unknown token", PROGRAM, NULL},
+		{"function crypt(text) does not exist: 1", TEXT, NULL},
+		{"cannot cast token::text", TEXT, NULL},
+		{"Encryption: 4", PROGRAM, NULL},
+		{"password=***", PROGRAM, NULL},
+		{"token \"?\" is unknown", PROGRAM, NULL},
+	};
+	static const message_case told_by_sqlite[] = {
+		{"bad password=LEAK", ELSEWHERE, "bad password=***"},
+		{"bad token leak", ELSEWHERE, "bad token ***"},
+		{"bad password: LEAK", PROGRAM, "bad password: ***"},
+		{"unrecognized token: \"#\"", TEXT, NULL},
+		{"UNIQUE constraint failed: t.token", SCHEMA, NULL},
+		{"no such column: password", ELSEWHERE, NULL},
+		{"table token has no column named x", ELSEWHERE, NULL},
+	};
+
+	(void) state;
+	CHECK_MESSAGES(told, .values = false);
+	CHECK_MESSAGES(harmless, .values = false);
+	CHECK_MESSAGES(told_by_sqlite, .dialect = LITE);
+}
+
 /* SQLite names values behind a colon or in quotes. */
 static void
 test_messages_of_sqlite(void **state)
@@ -1437,6 +1526,7 @@ main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_messages_masked),
+		cmocka_unit_test(test_messages_with_secrets),
 		cmocka_unit_test(test_messages_of_sqlite),
 		cmocka_unit_test(test_deadlocks),
 		cmocka_unit_test(test_quoted_strings),

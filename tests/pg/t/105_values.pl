@@ -55,6 +55,15 @@ CREATE FUNCTION says(p text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	RAISE EXCEPTION 'no %', p;
 END $$;
+CREATE TABLE vault (id int PRIMARY KEY, v text);
+INSERT INTO vault VALUES (1, 'bad password=LEAK boom'), (2, 'token LEAK1 is bad'),
+	(3, 'Authorization: Bearer LEAK'), (4, '{"api_key": "LEAK"}'),
+	(5, 'cannot reach postgres://u:LEAK@h/db'), (6, 'password must have 8 characters');
+CREATE FUNCTION tells(n int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE m text := (SELECT v FROM vault WHERE id = n);
+BEGIN
+	RAISE EXCEPTION USING MESSAGE = m, DETAIL = m, HINT = m;
+END $$;
 CREATE FUNCTION static_fails(p text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO vanished VALUES (p);
@@ -159,6 +168,22 @@ foreach my $text ('normalized', 'none')
 {
 	like(recorded('P0001', "SET osprofiler.statement_text = $text", q{SELECT declines('LEAK 4111')}),
 		qr/"message": "\*\*\*"/, "RAISE, $text");
+}
+
+# A message that tells a secret, which no statement has, ends before its value.
+foreach my $params ('on', 'off')
+{
+	my @ends = ('bad password=***', 'token ***', 'Authorization: ***',
+		$params eq 'on' ? '{\"?\"}' : '{\"api_key\": ***', '***', undef);
+
+	while (my ($i, $end) = each @ends)
+	{
+		my $n = $i + 1;
+		my $told = recorded('P0001', "SET osprofiler.hide_params = $params", "SELECT tells($n)");
+
+		$end //= 'password must have 8 characters';
+		like($told, qr/"message": "\Q$end\E"/, "RAISE of a row, $n, hide_params = $params");
+	}
 }
 
 # PostgreSQL names some constants without quotes.

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql_value.c
+ *	  Finds the value of a secret in a message: "bad password=x", "token x".
+ *
+ * A message names things far more often than it tells secrets: "password
+ * authentication failed", "column "token" does not exist". So a word such as "password"
+ * counts only if a value follows: behind a sign, or behind white space if it does not
+ * look like the next word of a sentence.
+ */
+#include "sql/sql_text.h"
+
+#include <strings.h>
+
+/* Longer words are taken for values. */
+#define PROSE_MAX 20
+
+static bool
+is_quote(char c)
+{
+	return c == '"' || c == '\'' || c == '`';
+}
+
+/* Passes over the rest of the word, and what closes it: quotes and brackets. */
+static const char *
+pass_word(const char *p, const char *end)
+{
+	while (p < end && (osp_sql_is_word_char(*p) || *p == '-'))
+		p++;
+	while (p < end && (is_quote(*p) || *p == '\\' || *p == ')' || *p == ']'))
+		p++;
+	return p;
+}
+
+static const char *
+pass_space(const char *p, const char *end)
+{
+	while (p < end && osp_sql_is_space(*p))
+		p++;
+	return p;
+}
+
+/* Passes over a sign before a value: = : := => -> and > of XML; percent-encoded, too. A
+ * cast is none. Returns p if there is no sign. */
+static const char *
+pass_sign(const char *p, const char *end)
+{
+	if (end - p >= 2 && p[0] == ':' && p[1] == ':')
+		return p;
+	if (end - p >= 3 && *p == '%' &&
+		(strncasecmp(p, "%3d", 3) == 0 || strncasecmp(p, "%3a", 3) == 0))
+		return p + 3;
+	if (end - p >= 2 && p[0] == '-' && p[1] == '>')
+		p++;
+	while (p < end && (*p == '=' || *p == ':' || *p == '>'))
+		p++;
+	return p;
+}
+
+/* Is what follows already hidden? */
+static bool
+is_hidden(const char *p, const char *end)
+{
+	static const char *const masks[] = {"***", "(***", "'***", "\"?\"", "?"};
+	size_t i;
+
+	for (i = 0; i < sizeof(masks) / sizeof(masks[0]); i++)
+	{
+		size_t len = strlen(masks[i]);
+
+		if ((size_t) (end - p) >= len && memcmp(p, masks[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The word at p, up to white space, without the marks that end a sentence. */
+static osp_str
+word_of(const char *p, const char *end)
+{
+	const char *stop = p;
+
+	while (stop < end && !osp_sql_is_space(*stop))
+		stop++;
+	while (stop > p && strchr(".,;:!?)", stop[-1]) != NULL)
+		stop--;
+	return osp_str_n(p, (size_t) (stop - p));
+}
+
+/* Is it a word as sentences have them: letters, of which only the first is large, or
+ * all? */
+static bool
+is_prose(osp_str word)
+{
+	bool small = false;
+	bool large = false;
+	size_t i;
+
+	if (word.len > PROSE_MAX)
+		return false;
+	for (i = 0; i < word.len; i++)
+	{
+		char c = word.ptr[i];
+
+		if (!osp_sql_is_letter(c) && c != '-' && c != '/' &&
+			(!is_quote(c) || i == 0))
+			return false;
+		small |= c >= 'a' && c <= 'z';
+		large |= i > 0 && c >= 'A' && c <= 'Z';
+	}
+	return !(small && large);
+}
+
+/* Does the sentence go on behind "password" or "token" with this word? A message of a
+ * program must show that, for any word may be the value. */
+static bool
+continues_sentence(osp_str word)
+{
+	static const char *const usual[] = {
+		"is",       "are",      "was",       "were",      "be",
+		"has",      "had",      "have",      "must",      "may",
+		"can",      "cannot",   "can't",     "could",     "should",
+		"will",     "would",    "shall",     "does",      "doesn't",
+		"do",       "did",      "didn't",    "isn't",     "wasn't",
+		"not",      "too",      "for",       "of",        "in",
+		"on",       "at",       "to",        "from",      "with",
+		"without",  "and",      "or",        "by",        "as",
+		"than",     "that",     "which",     "if",        "when",
+		"because",  "needs",    "required",  "missing",   "expired",
+		"invalid",  "unknown",  "incorrect", "wrong",     "failed",
+		"failure",  "mismatch", "rejected",  "revoked",   "denied",
+		"empty",    "found",    "given",     "supplied",  "provided",
+		"expected", "already",  "used",      "reused",    "authentication",
+		"check",    "policy",   "reset",     "change",    "changed",
+		"file",     "field",    "column",    "table",     "value",
+		"length",   "error",    "hash",      "type",      "name",
+		"service",  "server",   "request",   "lookup",    "validation",
+		"manager",  "store",    "exists",    "retrieved", NULL};
+	const char *const *word_of_list;
+
+	for (word_of_list = usual; *word_of_list != NULL; word_of_list++)
+		if (word.len == strlen(*word_of_list) &&
+			strncasecmp(word.ptr, *word_of_list, word.len) == 0)
+			return true;
+	return word.len == 0;
+}
+
+/* Is it a value, although there is no sign before it? PostgreSQL itself has "Token "x" is
+ * invalid", about JSON. */
+static bool
+is_value(osp_str word, bool of_program)
+{
+	if (of_program)
+		return !is_prose(word) || !continues_sentence(word);
+	return word.len > 0 && !is_prose(word) && !is_quote(word.ptr[0]);
+}
+
+osp_str
+osp_sql_before_value(osp_str message, bool of_program)
+{
+	const char *end = message.ptr + message.len;
+	const char *p = message.ptr;
+
+	while ((p = osp_sql_named_secret(p, end)) != NULL)
+	{
+		/* Some words have their sign in them. */
+		bool with_sign = p[-1] == '=' || p[-1] == ':';
+		const char *behind = with_sign ? p : pass_word(p, end);
+		const char *sign = pass_space(behind, end);
+		const char *value = pass_sign(sign, end);
+		bool has_sign = with_sign || value > sign;
+
+		value = pass_space(value, end);
+		if (value < end && !is_hidden(value, end) &&
+			(has_sign ||
+			 (value > behind && is_value(word_of(value, end), of_program))))
+			return osp_str_n(message.ptr, (size_t) (value - message.ptr));
+	}
+	return message;
+}
