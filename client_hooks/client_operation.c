@@ -382,7 +382,8 @@ put_failure(osp_writer *w, const ospq_outcome *outcome)
 {
 	osp_sql_message_rules rules = {.dialect = OSP_SQL_POSTGRES_ANY,
 								   .masked = outcome->secret,
-								   .values = outcome->values};
+								   .values = outcome->values,
+								   .unchecked = true};
 	osp_str message = osp_str_of(outcome->message);
 	char space[OSPQ_MESSAGE_MAX];
 

@@ -46,8 +46,8 @@ extern void pgosp_statement_place(pgospStatementFacts *facts);
 /* Does the client's statement have parameters, or run a statement that has some? */
 extern bool pgosp_text_client_has_values(void);
 
-/* May the text of this nested statement be built from values of parameters, which are
- * hidden? */
+/* May the text of this nested statement be built from values of parameters or from
+ * constants, which are hidden? */
 extern bool pgosp_text_may_be_built(const pgospStatementFacts *facts);
 
 /* Shall this statement be traced? If so, sets the parent of its point. */

@@ -14,6 +14,7 @@
 #define NOTHING OSP_STR("")
 
 static const char deadlock[] = "40P01";
+static const char check_option[] = "44000"; /* of a view */
 
 /* Removes everything that may be a value from a text of unknown form: quoted parts and
  * numbers. */
@@ -117,6 +118,9 @@ osp_sql_detail(osp_str detail, const char *sqlstate, osp_sql_origin origin,
 		return NOTHING;
 	if (!hides)
 		return osp_sql_message(detail, origin, rules, space, size);
+	if (origin == OSP_SQL_FROM_ELSEWHERE && sqlstate != NULL &&
+		strcmp(sqlstate, check_option) == 0)
+		return without_row(detail, sqlstate, rules, space, size);
 	switch (origin)
 	{
 		case OSP_SQL_FROM_DATA:

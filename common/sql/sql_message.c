@@ -10,6 +10,8 @@
  */
 #include "sql/sql_text.h"
 
+#include <strings.h>
+
 #define HIDDEN OSP_STR("\"?\"")
 #define MASKED OSP_STR("***")
 
@@ -131,26 +133,49 @@ is_quoted_behind(osp_str message, const char *colon)
 	return p < end && mark_at(p, end) > 0 && strchr("\"'", end[-1]) != NULL;
 }
 
-/*
- * Removes the looked-up name from a message if it has no quotation marks. The name may
- * stand behind a colon, as in "operator does not exist: x", or anywhere, as in
- * "function x(integer) does not exist". In the second case the message has no quotation
- * marks, or only one inside a word.
- */
-static osp_str
-without_unquoted(osp_str message)
+/* The first quotation mark of a message, or its end. */
+static const char *
+first_mark(osp_str message)
 {
-	const char *colon = memchr(message.ptr, ':', message.len);
 	const char *end = message.ptr + message.len;
 	const char *p = message.ptr;
 
 	while (p < end && (mark_at(p, end) == 0 || is_apostrophe(message, p)))
 		p++;
+	return p;
+}
+
+/*
+ * Cuts a message before a colon behind which a name without quotation marks stands, as
+ * in "operator does not exist: x". Returns the message itself if there is none.
+ */
+static osp_str
+before_colon(osp_str message)
+{
+	const char *colon = memchr(message.ptr, ':', message.len);
+
+	return colon != NULL && colon < first_mark(message) &&
+				   !is_quoted_behind(message, colon)
+			   ? osp_str_n(message.ptr, (size_t) (colon - message.ptr))
+			   : message;
+}
+
+/*
+ * Removes the looked-up name from a message if it has no quotation marks. The name may
+ * stand behind a colon, or anywhere, as in "function x(integer) does not exist". In the
+ * second case the message has no quotation marks, or only one inside a word.
+ */
+static osp_str
+without_unquoted(osp_str message)
+{
+	const char *colon = memchr(message.ptr, ':', message.len);
+	const char *p = first_mark(message);
+
 	if (colon != NULL && colon < p)
-		return is_quoted_behind(message, colon)
-				   ? message
-				   : osp_str_n(message.ptr, (size_t) (colon - message.ptr));
-	return p < end && (p == message.ptr || p[-1] == ' ') ? message : MASKED;
+		return before_colon(message);
+	return p < message.ptr + message.len && (p == message.ptr || p[-1] == ' ')
+			   ? message
+			   : MASKED;
 }
 
 /* Replaces each number by a question mark, but not digits in a word such as "int4". The
@@ -309,6 +334,18 @@ value_of(osp_str string)
 	return osp_str_n(open + 1, (size_t) (close - open - 1));
 }
 
+/* Is this text in the message, in small or large letters? PostgreSQL folds names. */
+static bool
+quotes(osp_str message, osp_str value)
+{
+	size_t i;
+
+	for (i = 0; i + value.len <= message.len; i++)
+		if (strncasecmp(message.ptr + i, value.ptr, value.len) == 0)
+			return true;
+	return false;
+}
+
 bool
 osp_sql_quotes_string(osp_str message, osp_str statement,
 					  osp_sql_dialect dialect)
@@ -324,8 +361,7 @@ osp_sql_quotes_string(osp_str message, osp_str statement,
 		if (token.kind != OSP_SQL_STRING || token.open)
 			continue;
 		value = value_of(token.text);
-		if (value.len > 1 &&
-			memmem(message.ptr, message.len, value.ptr, value.len) != NULL)
+		if (value.len > 1 && quotes(message, value))
 			return true;
 	}
 	return false;
@@ -360,6 +396,23 @@ without_secret(osp_str text, bool of_program, char *space, size_t size)
 	return osp_str_n(space, append(space, len, size, MASKED));
 }
 
+/*
+ * Removes what a message names without quotation marks, where that must be hidden. If
+ * nobody has looked whether it is a string of the statement, it may be one.
+ */
+static osp_str
+without_name(osp_str message, osp_sql_origin origin,
+			 const osp_sql_message_rules *rules)
+{
+	bool doubtful = rules->hide_text && rules->unchecked;
+
+	if (origin == OSP_SQL_FROM_LOOKUP ||
+		(origin == OSP_SQL_FROM_TEXT && doubtful))
+		return without_unquoted(message);
+	return origin == OSP_SQL_FROM_ELSEWHERE && doubtful ? before_colon(message)
+														: message;
+}
+
 /* The message without values of parameters and of a masked statement. */
 static osp_str
 without_hidden(osp_str message, osp_sql_origin origin,
@@ -375,8 +428,8 @@ without_hidden(osp_str message, osp_sql_origin origin,
 	if (rules->dialect == OSP_SQL_SQLITE)
 		return without_values_of_sqlite(message, space, size);
 	hidden = rules->masked || rules->values || rules->hide_text;
-	if (hidden && origin == OSP_SQL_FROM_LOOKUP)
-		message = without_unquoted(message);
+	if (hidden)
+		message = without_name(message, origin, rules);
 	message = without_quoted(message, space, size);
 	if (hidden && origin != OSP_SQL_FROM_TEXT && origin != OSP_SQL_FROM_SCHEMA)
 		return without_numbers(message, space, size);

@@ -366,6 +366,7 @@ typedef struct osp_sql_message_rules
 	bool values;      /* its statement may have parameters */
 	bool hide_values; /* hide values of parameters */
 	bool hide_text;   /* texts are recorded without constants, or not at all */
+	bool unchecked; /* osp_sql_quotes_string was not asked about the message */
 } osp_sql_message_rules;
 
 /*

@@ -82,8 +82,11 @@ is_of_source(const PlannedStmt *plan)
 bool
 pgosp_text_may_be_built(const pgospStatementFacts *facts)
 {
-	return pgosp_hide_params && facts->string != debug_query_string &&
+	bool hides_constants = pgosp_statement_text != OSP_STATEMENT_FULL;
+
+	return (pgosp_hide_params || hides_constants) &&
+		   facts->string != debug_query_string &&
 		   (facts->plan == NULL || !is_of_source(facts->plan)) &&
-		   (portal_has_values() ||
+		   (hides_constants || portal_has_values() ||
 			text_has_values(osp_str_of(debug_query_string)));
 }

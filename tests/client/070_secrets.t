@@ -110,6 +110,22 @@ END
 	like($json, qr/"message": "bad plain"/, 'the next transaction has no secret');
 }
 
+# With texts without constants no message has one, in quotes or not.
+for my $text ('normalized', 'none')
+{
+	local $ENV{OSPROFILER_STATEMENT_TEXT} = $text;
+	run('psql', '-XAtqc', q{create or replace view chosen as select v from deferring where v like 'ok%' with check option});
+	for my $sql (q{select 'LEAK'::regoper}, q{select 'LEAK.b.c.d'::regclass},
+		q{create database d encoding 'LEAK'}, q{insert into chosen values ('LEAK')})
+	{
+		traced('psql', '-XAtqc', $sql);
+		my (undef, $json) = run($osprofiler, 'trace', 'show', '--json', trace_id());
+
+		like($json, qr/"message": /, "$text: $sql fails");
+		unlike($json, qr/LEAK/i, "$text: $sql: its constant is nowhere");
+	}
+}
+
 # Several programs share a run directory and an agent.
 {
 	local $ENV{OSPROFILER_RUN_DIR} = "$dir/agent";

@@ -952,7 +952,17 @@ test_messages_masked(void **state)
 		 "invalid input syntax for type integer: \"?\""},
 	};
 
+	static const message_case unchecked[] = {
+		{"operator does not exist: LEAK", TEXT, "operator does not exist"},
+		{"LEAK is not a valid encoding name", TEXT, "***"},
+		{"improper relation name (too many dotted names): leak.x.y.z",
+		 ELSEWHERE,
+		 "improper relation name (too many dotted names)"},
+		{"canceling statement due to user request", ELSEWHERE, NULL},
+	};
+
 	(void) state;
+	CHECK_MESSAGES(unchecked, .hide_text = true, .unchecked = true);
 	CHECK_MESSAGES(cases, .masked = true);
 	CHECK_MESSAGES(hidden_texts, .hide_text = true);
 }
@@ -1252,6 +1262,10 @@ static const detail_case details[] = {
 	 OSP_SQL_FROM_ELSEWHERE,
 	 "Process 1 waits for ShareLock on transaction 2; blocked by process 3.",
 	 "Process 1 waits for ShareLock on transaction 2; blocked by process 3."},
+	{"44000",
+	 OSP_SQL_FROM_ELSEWHERE,
+	 "Failing row contains (hunter, 2).",
+	 "Failing row contains (***)."},
 	{"40P01", OSP_SQL_FROM_PROGRAM, "hunter2", ""},
 	{"22P02", OSP_SQL_FROM_DATA, "Token \"hunter2\" is invalid.", ""},
 	{"P0001", OSP_SQL_FROM_PROGRAM, "hunter2", ""},
@@ -1348,6 +1362,7 @@ test_quoted_strings(void **state)
 		 "CREATE DATABASE d ENCODING 'LEAK'",
 		 true},
 		{"LEAK is not", "SELECT E'LEAK'", true},
+		{"dotted names: leak.x", "SELECT 'LEAK.x'::regclass", true},
 		{"LEAK is not", "SELECT $$LEAK$$, 1", true},
 		{"LEAK is not", "SELECT $a$LEAK$a$", true},
 		{"a$ is not", "SELECT $a$LEAK$a$", false},

@@ -55,6 +55,11 @@ CREATE FUNCTION says(p text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	RAISE EXCEPTION 'no %', p;
 END $$;
+CREATE FUNCTION executes(p text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE p;
+END $$;
+CREATE VIEW chosen AS SELECT pin FROM pins WHERE pin LIKE 'ok%' WITH CHECK OPTION;
 CREATE TABLE vault (id int PRIMARY KEY, v text);
 INSERT INTO vault VALUES (1, 'bad password=LEAK boom'), (2, 'token LEAK1 is bad'),
 	(3, 'Authorization: Bearer LEAK'), (4, '{"api_key": "LEAK"}'),
@@ -191,6 +196,22 @@ foreach my $text ('normalized', 'none')
 {
 	like(recorded('42704', "SET osprofiler.statement_text = $text", q{CREATE DATABASE d ENCODING 'LEAKS'}),
 		qr/"message": "\*\*\*"/, "a constant without quotes, $text");
+}
+
+# A name that PostgreSQL has made small, and a text that a function executes.
+foreach my $text ('normalized', 'none')
+{
+	like(recorded('42601', "SET osprofiler.statement_text = $text", q{SELECT 'LEAK.b.c.d'::regclass}),
+		qr/"message": "\*\*\*"/, "a folded constant without quotes, $text");
+	like(recorded('42601', "SET osprofiler.statement_text = $text", q{SELECT executes('LEAK')}),
+		qr/"statement": "\?"/, "a constant that is executed and is no SQL, $text");
+}
+
+# The row that a view refuses.
+foreach my $text ('full', 'normalized')
+{
+	like(recorded('44000', "SET osprofiler.statement_text = $text", q{PREPARE p(text) AS INSERT INTO chosen VALUES ($1)}, q{EXECUTE p('LEAK')}),
+		qr/"detail": "Failing row contains \(\*\*\*\)\."/, "WITH CHECK OPTION, $text");
 }
 
 # Names of the schema and of the statement stay.
