@@ -21,11 +21,47 @@ is_quote(char c)
 	return c == '"' || c == '\'' || c == '`';
 }
 
+/* The length of the text at p if it is there. */
+static size_t
+at(const char *p, const char *end, const char *text)
+{
+	size_t len = strlen(text);
+
+	return (size_t) (end - p) >= len && memcmp(p, text, len) == 0 ? len : 0;
+}
+
+/* The length of the white space at p: also one that does not break a line, and that of
+ * Chinese and Japanese. */
+static size_t
+space_at(const char *p, const char *end)
+{
+	if (p < end && osp_sql_is_space(*p))
+		return 1;
+	return at(p, end, "\xc2\xa0") + at(p, end, "\xe3\x80\x80");
+}
+
+/* The length of the sign at p that a value may follow: = : > of => -> and XML; those of
+ * Chinese and Japanese; percent-encoded. A cast is none. */
+static size_t
+sign_at(const char *p, const char *end)
+{
+	if (p == end || at(p, end, "::") > 0)
+		return 0;
+	if (*p == '=' || *p == ':' || *p == '>')
+		return 1;
+	if (end - p >= 3 &&
+		(strncasecmp(p, "%3d", 3) == 0 || strncasecmp(p, "%3a", 3) == 0))
+		return 3;
+	return at(p, end, "->") + at(p, end, "\xef\xbc\x9a") +
+		   at(p, end, "\xef\xbc\x9d");
+}
+
 /* Passes over the rest of the word, and what closes it: quotes and brackets. */
 static const char *
 pass_word(const char *p, const char *end)
 {
-	while (p < end && (osp_sql_is_word_char(*p) || *p == '-'))
+	while (p < end && (osp_sql_is_word_char(*p) || *p == '-') &&
+		   space_at(p, end) == 0 && sign_at(p, end) == 0)
 		p++;
 	while (p < end && (is_quote(*p) || *p == '\\' || *p == ')' || *p == ']'))
 		p++;
@@ -35,25 +71,20 @@ pass_word(const char *p, const char *end)
 static const char *
 pass_space(const char *p, const char *end)
 {
-	while (p < end && osp_sql_is_space(*p))
-		p++;
+	size_t len;
+
+	while ((len = space_at(p, end)) > 0)
+		p += len;
 	return p;
 }
 
-/* Passes over a sign before a value: = : := => -> and > of XML; percent-encoded, too. A
- * cast is none. Returns p if there is no sign. */
 static const char *
 pass_sign(const char *p, const char *end)
 {
-	if (end - p >= 2 && p[0] == ':' && p[1] == ':')
-		return p;
-	if (end - p >= 3 && *p == '%' &&
-		(strncasecmp(p, "%3d", 3) == 0 || strncasecmp(p, "%3a", 3) == 0))
-		return p + 3;
-	if (end - p >= 2 && p[0] == '-' && p[1] == '>')
-		p++;
-	while (p < end && (*p == '=' || *p == ':' || *p == '>'))
-		p++;
+	size_t len;
+
+	while ((len = sign_at(p, end)) > 0)
+		p += len;
 	return p;
 }
 
@@ -65,12 +96,8 @@ is_hidden(const char *p, const char *end)
 	size_t i;
 
 	for (i = 0; i < sizeof(masks) / sizeof(masks[0]); i++)
-	{
-		size_t len = strlen(masks[i]);
-
-		if ((size_t) (end - p) >= len && memcmp(p, masks[i], len) == 0)
+		if (at(p, end, masks[i]) > 0)
 			return true;
-	}
 	return false;
 }
 
@@ -80,15 +107,15 @@ word_of(const char *p, const char *end)
 {
 	const char *stop = p;
 
-	while (stop < end && !osp_sql_is_space(*stop))
+	while (stop < end && space_at(stop, end) == 0)
 		stop++;
 	while (stop > p && strchr(".,;:!?)", stop[-1]) != NULL)
 		stop--;
 	return osp_str_n(p, (size_t) (stop - p));
 }
 
-/* Is it a word as sentences have them: letters, of which only the first is large, or
- * all? */
+/* Is it a word or a name as sentences have them: letters, of which only the first is
+ * large, or all? */
 static bool
 is_prose(osp_str word)
 {
@@ -102,7 +129,7 @@ is_prose(osp_str word)
 	{
 		char c = word.ptr[i];
 
-		if (!osp_sql_is_letter(c) && c != '-' && c != '/' &&
+		if (!osp_sql_is_letter(c) && strchr("-/._", c) == NULL &&
 			(!is_quote(c) || i == 0))
 			return false;
 		small |= c >= 'a' && c <= 'z';
@@ -155,6 +182,69 @@ is_value(osp_str word, bool of_program)
 	return word.len > 0 && !is_prose(word) && !is_quote(word.ptr[0]);
 }
 
+/* How many words behind the first are looked at: "the secret is x". */
+#define WORDS_BETWEEN 3
+
+/* Is it a number that sentences have: "password must have 12 characters"? */
+static bool
+is_small_number(osp_str word)
+{
+	return word.len <= 2 && osp_sql_is_digit(word.ptr[0]) &&
+		   osp_sql_is_digit(word.ptr[word.len - 1]);
+}
+
+/*
+ * Finds a value further behind in a message of a program: behind any sign, or a word
+ * that sentences do not have within the next ones. NULL: there is none.
+ */
+static const char *
+value_behind(const char *p, const char *end)
+{
+	int i;
+
+	for (i = 0; p < end; i++)
+	{
+		osp_str word = word_of(p, end);
+		const char *stop = p + word.len;
+		const char *sign = stop;
+		const char *value;
+
+		while (sign > p && sign_at(sign - 1, end) > 0)
+			sign--;
+		value = pass_space(pass_sign(sign, end), end);
+		if (pass_sign(sign, end) > sign && value < end &&
+			!is_hidden(value, end))
+			return value;
+		if (i > 0 && i <= WORDS_BETWEEN && word.len > 0 && !is_prose(word) &&
+			!is_small_number(word) && !is_quote(*p) && !is_hidden(p, end))
+			return p;
+		while (stop < end && space_at(stop, end) == 0)
+			stop++;
+		p = pass_space(stop, end);
+	}
+	return NULL;
+}
+
+/* Finds the value of a secret whose name ends at p. NULL: there is none. */
+static const char *
+value_of_name(const char *p, const char *end, bool of_program)
+{
+	/* Some words have their sign in them. */
+	bool with_sign = p[-1] == '=' || p[-1] == ':';
+	const char *behind = with_sign ? p : pass_word(p, end);
+	const char *sign = pass_space(behind, end);
+	const char *value = pass_sign(sign, end);
+	bool has_sign = with_sign || value > sign;
+
+	value = pass_space(value, end);
+	if (value == end || is_hidden(value, end))
+		return NULL;
+	if (has_sign ||
+		(value > behind && is_value(word_of(value, end), of_program)))
+		return value;
+	return of_program && value > behind ? value_behind(value, end) : NULL;
+}
+
 osp_str
 osp_sql_before_value(osp_str message, bool of_program)
 {
@@ -163,17 +253,9 @@ osp_sql_before_value(osp_str message, bool of_program)
 
 	while ((p = osp_sql_named_secret(p, end)) != NULL)
 	{
-		/* Some words have their sign in them. */
-		bool with_sign = p[-1] == '=' || p[-1] == ':';
-		const char *behind = with_sign ? p : pass_word(p, end);
-		const char *sign = pass_space(behind, end);
-		const char *value = pass_sign(sign, end);
-		bool has_sign = with_sign || value > sign;
+		const char *value = value_of_name(p, end, of_program);
 
-		value = pass_space(value, end);
-		if (value < end && !is_hidden(value, end) &&
-			(has_sign ||
-			 (value > behind && is_value(word_of(value, end), of_program))))
+		if (value != NULL)
 			return osp_str_n(message.ptr, (size_t) (value - message.ptr));
 	}
 	return message;
