@@ -230,6 +230,24 @@ without_values_of_sqlite(osp_str message, char *space, size_t size)
 	return without_numbers(without_quoted(head, space, size), space, size);
 }
 
+/*
+ * Cuts SQLite's message about a constraint before its colon, unless names of columns
+ * follow. A CHECK without a name is told by its expression, with its constants.
+ */
+static osp_str
+without_expression(osp_str message)
+{
+	const char *end = message.ptr + message.len;
+	const char *colon = memchr(message.ptr, ':', message.len);
+	const char *p;
+
+	for (p = colon; p != NULL && ++p < end;)
+		if ((!osp_sql_is_word_char(*p) && strchr(" .,", *p) == NULL) ||
+			(osp_sql_is_digit(*p) && !osp_sql_is_word_char(p[-1])))
+			return osp_str_n(message.ptr, (size_t) (colon - message.ptr));
+	return message;
+}
+
 /* Is it a class of errors that functions or other servers raise with their own
  * texts? */
 static bool
@@ -422,6 +440,9 @@ without_hidden(osp_str message, osp_sql_origin origin,
 
 	if ((rules->masked || rules->hide_text) && origin == OSP_SQL_FROM_PROGRAM)
 		return MASKED;
+	if (rules->hide_text && origin == OSP_SQL_FROM_SCHEMA &&
+		rules->dialect == OSP_SQL_SQLITE)
+		message = without_expression(message);
 	if (!rules->masked && !hides(origin, rules) &&
 		!osp_sql_has_secret_uri(message) && !has_context(message))
 		return message;

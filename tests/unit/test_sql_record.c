@@ -1109,12 +1109,24 @@ test_messages_of_sqlite(void **state)
 	static const message_case raised[] = {
 		{"only 3 of LEAK are left", PROGRAM, "***"},
 	};
+	static const message_case constraints[] = {
+		{"CHECK constraint failed: b <> 'LEAK'",
+		 SCHEMA,
+		 "CHECK constraint failed"},
+		{"CHECK constraint failed: b BETWEEN 1 AND 4711",
+		 SCHEMA,
+		 "CHECK constraint failed"},
+		{"CHECK constraint failed: adult2", SCHEMA, NULL},
+		{"UNIQUE constraint failed: t.a1, t.b", SCHEMA, NULL},
+		{"FOREIGN KEY constraint failed", SCHEMA, NULL},
+	};
 	static const message_case raised_shown[] = {
 		{"only 3 of 'x' are left", PROGRAM, NULL},
 	};
 
 	(void) state;
 	CHECK_MESSAGES(raised, .dialect = LITE, .hide_text = true);
+	CHECK_MESSAGES(constraints, .dialect = LITE, .hide_text = true);
 	CHECK_MESSAGES(raised_shown, .dialect = LITE, .hide_values = true);
 	CHECK_MESSAGES(masked, .dialect = LITE, .masked = true);
 	CHECK_MESSAGES(hidden, .dialect = LITE, .hide_values = true);
