@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "sql/sql_text.h"
 
 void (*cli_original_sigpipe)(int) = SIG_DFL;
 void (*cli_original_sigxfsz)(int) = SIG_DFL;
@@ -196,8 +197,14 @@ run_child_start(run_child *child, char **argv, int *exec_error, osp_error *err)
 							 "its arguments and its environment are so long "
 							 "that there is no room for what tracing adds");
 	*exec_error = report_exec_error(argv, error);
-	(void) osp_error_set(
-		err, OSP_EIO, "it could not start '%s': %s", argv[0], strerror(error));
+
+	/* A whole command line in quotes may have a password. The message is kept. */
+	(void) osp_error_set(err,
+						 OSP_EIO,
+						 "it could not start '%s': %s",
+						 osp_sql_is_secret_name(osp_str_of(argv[0])) ? "***"
+																	 : argv[0],
+						 strerror(error));
 	return OSP_OK;
 }
 

@@ -172,4 +172,10 @@ for my $conninfo ('postgresql://app:S3cret@[::1', 'host=h password=my S3cret',
 	unlike($json, qr/S3cret/, "$conninfo: and nothing of what it quotes");
 }
 
+# A whole command line in quotes, which the list of runs names, for nothing of that name is there.
+run($osprofiler, 'run', '--hmac-key', $key, '--', 'psql postgresql://u:S3cret@h/d');
+my $runs = join '', map { slurp($_) // '' } glob("$dir/run/runs $dir/state/*/run/runs $dir/.local/state/*/run/runs");
+like($runs, qr/could not start '\*\*\*'/, 'a command that cannot be started is named, without a password');
+unlike($runs, qr/S3cret/, 'and nothing of the password');
+
 done_testing();
