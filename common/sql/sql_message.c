@@ -241,7 +241,9 @@ without_expression(osp_str message)
 	const char *colon = memchr(message.ptr, ':', message.len);
 	const char *p;
 
-	for (p = colon; p != NULL && ++p < end;)
+	if (colon == NULL)
+		return message;
+	for (p = colon + 1; p < end; p++)
 		if ((!osp_sql_is_word_char(*p) && strchr(" .,", *p) == NULL) ||
 			(osp_sql_is_digit(*p) && !osp_sql_is_word_char(p[-1])))
 			return osp_str_n(message.ptr, (size_t) (colon - message.ptr));
@@ -364,9 +366,28 @@ quotes(osp_str message, osp_str value)
 	return false;
 }
 
-bool
-osp_sql_quotes_string(osp_str message, osp_str statement,
-					  osp_sql_dialect dialect)
+/* The longest part of a string's value that has no quotes or backslashes, which are
+ * escapes or join the parts of a continued string. */
+static osp_str
+longest_part(osp_str value)
+{
+	osp_str longest = OSP_STR("");
+	size_t begin = 0;
+	size_t i;
+
+	for (i = 0; i <= value.len; i++)
+	{
+		if (i < value.len && value.ptr[i] != '\'' && value.ptr[i] != '\\')
+			continue;
+		if (i - begin > longest.len)
+			longest = osp_str_n(value.ptr + begin, i - begin);
+		begin = i + 1;
+	}
+	return longest;
+}
+
+static bool
+quotes_string(osp_str message, osp_str statement, osp_sql_dialect dialect)
 {
 	osp_sql_lexer lexer;
 	osp_sql_token token;
@@ -378,11 +399,26 @@ osp_sql_quotes_string(osp_str message, osp_str statement,
 
 		if (token.kind != OSP_SQL_STRING || token.open)
 			continue;
-		value = value_of(token.text);
+		value = longest_part(value_of(token.text));
 		if (value.len > 1 && quotes(message, value))
 			return true;
 	}
 	return false;
+}
+
+bool
+osp_sql_quotes_string(osp_str message, osp_str statement,
+					  osp_sql_dialect dialect)
+{
+	/* Where the end of a string is not known, all that is behind it would be a part of
+	 * it. */
+	if (dialect == OSP_SQL_POSTGRES_ANY &&
+		quotes_string(message, statement, OSP_SQL_POSTGRES_BACKSLASH))
+		return true;
+	return quotes_string(message,
+						 statement,
+						 dialect == OSP_SQL_POSTGRES_ANY ? OSP_SQL_POSTGRES
+														 : dialect);
 }
 
 /* Does the message quote an unclosed comment, which holds a context? */
@@ -415,20 +451,21 @@ without_secret(osp_str text, bool of_program, char *space, size_t size)
 }
 
 /*
- * Removes what a message names without quotation marks, where that must be hidden. If
- * nobody has looked whether it is a string of the statement, it may be one.
+ * Removes what a message names without quotation marks, where that must be hidden: a
+ * looked-up name, or a string of the statement. Where nobody has looked whether it is
+ * such a string, one may stand anywhere.
  */
 static osp_str
 without_name(osp_str message, osp_sql_origin origin,
 			 const osp_sql_message_rules *rules)
 {
-	bool doubtful = rules->hide_text && rules->unchecked;
-
 	if (origin == OSP_SQL_FROM_LOOKUP ||
-		(origin == OSP_SQL_FROM_TEXT && doubtful))
+		(origin == OSP_SQL_FROM_TEXT && rules->hide_text && rules->unchecked))
 		return without_unquoted(message);
-	return origin == OSP_SQL_FROM_ELSEWHERE && doubtful ? before_colon(message)
-														: message;
+	return rules->hide_text && (origin == OSP_SQL_FROM_TEXT ||
+								origin == OSP_SQL_FROM_ELSEWHERE)
+			   ? before_colon(message)
+			   : message;
 }
 
 /* The message without values of parameters and of a masked statement. */

@@ -52,6 +52,7 @@ run('psql', '-Xqc', 'create role demo2; create foreign data wrapper w;
 	create server s foreign data wrapper w;
 	create table secrets (name text, password text, token text, api_key text);
 	create table notes (note text);
+	create view chosen as select * from notes where note like \'ok%\' with check option;
 	create table once (pin text unique, n int check (n > 0));
 	create table pins (pin text, password text); create table log (note text);
 	create function built(p text) returns void language plpgsql as $$

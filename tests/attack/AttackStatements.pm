@@ -172,6 +172,11 @@ my @plain_forms = (
 	"DO \$x\$ BEGIN RAISE EXCEPTION '\"%\"', '{p}'; END \$x\$",
 	"CREATE TABLE n{n} AS SELECT {s} AS note",
 	"EXPLAIN ANALYZE SELECT * FROM notes WHERE note = {s}",
+	"INSERT INTO chosen VALUES ({s})",
+	"CREATE DATABASE d{n} ENCODING {s}",
+	"SELECT {s}::regoper",
+	"SELECT '{p}.x.y.z'::regclass",
+	"SELECT built({s})",
 );
 
 my @before = (

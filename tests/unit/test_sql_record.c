@@ -952,6 +952,11 @@ test_messages_masked(void **state)
 		 "invalid input syntax for type integer: \"?\""},
 	};
 
+	static const message_case named[] = {
+		{"operator does not exist: LEAK", TEXT, "operator does not exist"},
+		{"dotted names: leak.x", ELSEWHERE, "dotted names"},
+		{"function x(integer) does not exist", TEXT, NULL},
+	};
 	static const message_case unchecked[] = {
 		{"operator does not exist: LEAK", TEXT, "operator does not exist"},
 		{"LEAK is not a valid encoding name", TEXT, "***"},
@@ -962,6 +967,7 @@ test_messages_masked(void **state)
 	};
 
 	(void) state;
+	CHECK_MESSAGES(named, .hide_text = true);
 	CHECK_MESSAGES(unchecked, .hide_text = true, .unchecked = true);
 	CHECK_MESSAGES(cases, .masked = true);
 	CHECK_MESSAGES(hidden_texts, .hide_text = true);
@@ -1387,6 +1393,11 @@ test_quoted_strings(void **state)
 		 "CREATE DATABASE d ENCODING 'LEAK'",
 		 true},
 		{"LEAK is not", "SELECT E'LEAK'", true},
+		{"LEAK is not", "SELECT '\\'; SELECT 'LEAK'", true},
+		{"LEAK is not", "SELECT '\\''; SELECT 'LEAK'", true},
+		{"it's LEAK is not", "SELECT 'it''s LEAK'", true},
+		{"it's LEAK is not", "SELECT E'it\\'s LEAK'", true},
+		{"abcLEAK is not", "SELECT 'abc'\n'LEAK'", true},
 		{"dotted names: leak.x", "SELECT 'LEAK.x'::regclass", true},
 		{"LEAK is not", "SELECT $$LEAK$$, 1", true},
 		{"LEAK is not", "SELECT $a$LEAK$a$", true},

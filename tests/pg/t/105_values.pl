@@ -203,6 +203,8 @@ foreach my $text ('normalized', 'none')
 {
 	like(recorded('42601', "SET osprofiler.statement_text = $text", q{SELECT 'LEAK.b.c.d'::regclass}),
 		qr/"message": "\*\*\*"/, "a folded constant without quotes, $text");
+	like(recorded('42704', "SET osprofiler.statement_text = $text", q{CREATE DATABASE d ENCODING 'it''s LEAK'}),
+		qr/"message": "\*\*\*"/, "a constant with a quote, $text");
 	like(recorded('42601', "SET osprofiler.statement_text = $text", q{SELECT executes('LEAK')}),
 		qr/"statement": "\?"/, "a constant that is executed and is no SQL, $text");
 }
