@@ -26,10 +26,12 @@ EXECUTE test_prepared(1);
 DEALLOCATE test_prepared;
 VACUUM test_utility;
 -- several in a string: what one runs has the text of that one
+\set SHOW_ALL_RESULTS off
 SELECT 1 \; CREATE TEMP TABLE test_several AS SELECT 2 AS a;
 BEGIN \; DECLARE test_several CURSOR FOR SELECT 3 \; FETCH test_several \; CLOSE test_several \; COMMIT;
 BEGIN \; DECLARE test_several CURSOR FOR SELECT 4;
 FETCH test_several \; COMMIT;
+\set SHOW_ALL_RESULTS on
 SET work_mem = '5MB';
 SHOW work_mem;
 LISTEN test_channel;
