@@ -310,6 +310,10 @@ extern void pgosp_library_path(char *out, size_t size);
 /* Registers the background worker; false if no slot is free. */
 extern bool pgosp_worker_register(void);
 
+/* Registers the background worker if points wait that nobody delivers. To be called
+ * when the library is loaded, after its settings were defined. */
+extern void pgosp_worker_deliver_left(void);
+
 /* Notes, while the library is loaded, whether a session or the server loads it. */
 extern void pgosp_replaced_init(void);
 

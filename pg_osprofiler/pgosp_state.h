@@ -96,6 +96,8 @@ typedef enum pgospLine
 	PGOSP_LINE_NO_RING,
 	PGOSP_LINE_NO_KEYS,
 	PGOSP_LINE_NO_WORKER,
+	PGOSP_LINE_LEFT_POINTS, /* no line: the worker is started for points that wait, by
+							 * one of the sessions that begin together */
 	PGOSP_LINE_COUNT
 } pgospLine;
 

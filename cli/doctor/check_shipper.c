@@ -5,7 +5,8 @@
  *	  it delivers?
  *
  * The first traced statement starts the shipper; here that is the test
- * statement of the step before. Only members of pg_read_all_stats can see the
+ * statement of the step before. Points that wait have a session start it that
+ * loads the library: the command's own. Only members of pg_read_all_stats can see the
  * shipper; for others the last step shows whether points arrive.
  */
 #include "doctor/doctor.h"
@@ -282,8 +283,9 @@ report_absence(doctor *d, doctor_result *r, const cli_answer *answer)
 	doctor_advise(r,
 				  "the server's log says why, in a line that begins with "
 				  "'osprofiler:'; it takes one of max_worker_processes. Once "
-				  "that is mended, the next traced statement starts one, or "
-				  "the server does within 30 seconds");
+				  "that is mended, the next traced statement starts one, or, "
+				  "if operations wait, the next session that loads the "
+				  "library does within a minute");
 }
 
 /* Proposes a signal for the shipper, which its user and root may send. */
@@ -395,7 +397,7 @@ is_under_way(const doctor *d, const cli_answer *answer)
 		strcmp(cli_answer_value(answer, 0, COLUMN_WAITING), "0") != 0;
 
 	if (cli_answer_value(answer, 0, COLUMN_PID) == NULL)
-		return in_rings || !d->samples_only;
+		return is_waiting(answer) || !d->samples_only;
 	return in_rings &&
 		   strcmp(cli_answer_value(answer, 0, COLUMN_SPOOL), "0") == 0;
 }

@@ -20,7 +20,10 @@
 #include "notify/batch.h"
 
 #define RECORDS_BEGIN sizeof(spool_header)
-#define PAGE          UINT64_C(4096)
+
+_Static_assert(RECORDS_BEGIN == OSP_SPOOL_EMPTY_SIZE,
+			   "an empty spool is a header");
+#define PAGE UINT64_C(4096)
 
 /* Consumed records are returned to the file system in steps of this many
  * bytes. */

@@ -23,6 +23,9 @@
 #include "notify/batch.h"
 #include "osprofiler/base.h"
 
+/* The size of a spool's file without points: the header. */
+#define OSP_SPOOL_EMPTY_SIZE 48
+
 typedef struct osp_spool osp_spool;
 
 /*

@@ -61,4 +61,5 @@ _PG_init(void)
 	pgosp_utility_init();
 	pgosp_commit_init();
 	pgosp_function_manager_init();
+	pgosp_worker_deliver_left();
 }

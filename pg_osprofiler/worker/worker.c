@@ -418,6 +418,17 @@ stop_agent(pgospAgent *agent)
 	agent->pid = 0;
 }
 
+/* Writes the data directory into the worker's file, so that `osprofiler status` can
+ * name the server when it has stopped. */
+static void
+note_data_directory(int fd)
+{
+	size_t len = strlen(DataDir);
+
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, DataDir, len, 0) != (ssize_t) len)
+		(void) !ftruncate(fd, 0);
+}
+
 /* Takes the lock of the run directory, which is made if needed; -1 if another worker
  * has it. Backends hold the lock for a moment when they check whether there is a
  * worker. */
@@ -439,7 +450,10 @@ take_lock(const char *run_directory)
 		int fd = pgosp_worker_lock(run_directory, true);
 
 		if (fd >= 0)
+		{
+			note_data_directory(fd);
 			return fd;
+		}
 		pg_usleep(20 * 1000);
 	}
 	return -1;

@@ -8,17 +8,26 @@
  * whether there is a worker. The session checks that at its first point, and
  * then every few seconds, but only while the status file says that there is no
  * shipper.
+ *
+ * Points that were left by an earlier server, or by a worker that was ended, must not
+ * wait for a traced statement. So whoever loads the library checks whether any are
+ * there: a session, or the server itself. Where there are none, that takes two calls of
+ * the system.
  */
 #include "pgosp.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
+
+#include "ship/spool.h"
 
 #define RETRY_NS (INT64CONST(3) * 1000000000)
 
@@ -84,9 +93,13 @@ pgosp_worker_register(void)
 
 	/* If the library was removed while sessions use it, there is no worker: the server
 	 * would try to start it again and again. */
-	return (worker.bgw_library_name[0] == '/' &&
-			access(worker.bgw_library_name, R_OK) != 0) ||
-		   RegisterDynamicBackgroundWorker(&worker, NULL);
+	if (worker.bgw_library_name[0] == '/' &&
+		access(worker.bgw_library_name, R_OK) != 0)
+		return true;
+	if (IsUnderPostmaster)
+		return RegisterDynamicBackgroundWorker(&worker, NULL);
+	RegisterBackgroundWorker(&worker);
+	return true;
 }
 
 static void
@@ -158,4 +171,61 @@ pgosp_worker_session_ends(void)
 
 	if (wanted_later && producer != NULL)
 		look(producer);
+}
+
+/* ---- points that wait without a session that traces ---- */
+
+static bool
+spool_has_points(void)
+{
+	struct stat st;
+
+	return stat(PGOSP_STORE_DIRECTORY "/spool", &st) == 0 &&
+		   st.st_size > OSP_SPOOL_EMPTY_SIZE;
+}
+
+/* Has the run directory a ring, or losses that were not reported? */
+static bool
+directory_has_points(const char *rundir)
+{
+	DIR *dir = opendir(rundir);
+	const struct dirent *entry;
+	bool found = false;
+
+	if (dir == NULL)
+		return false;
+	while (!found && (entry = readdir(dir)) != NULL)
+		found = strncmp(entry->d_name, "ring.", 5) == 0 ||
+				strcmp(entry->d_name, "losses") == 0;
+	(void) closedir(dir);
+	return found;
+}
+
+/* Do points wait, and neither a worker nor a shipper is there? */
+static bool
+points_are_left(void)
+{
+	char path[OSP_RUNDIR_PATH_MAX];
+	bool spooled = spool_has_points();
+
+	if (pgosp_rundir(path, NULL) != OSP_OK)
+		return false;
+	if (access(path, F_OK) != 0)
+		return spooled;
+	return !have_worker(path) && (spooled || directory_has_points(path)) &&
+		   !have_shipper(path);
+}
+
+void
+pgosp_worker_deliver_left(void)
+{
+	int saved = errno;
+
+	if (IsPostmasterEnvironment && !IsBinaryUpgrade &&
+		(IsUnderPostmaster ? MyBackendType == B_BACKEND
+						   : process_shared_preload_libraries_in_progress) &&
+		points_are_left() &&
+		pgosp_line_add(PGOSP_LINE_LEFT_POINTS, "points are left") > 0)
+		(void) pgosp_worker_register();
+	errno = saved;
 }
