@@ -226,9 +226,18 @@ const measureWords = (measure) => measure && el('li.cause.rest', {}, el('div.cau
     'Times of plan nodes are judged by their rows. To measure them, in the session or for the role: ',
     el('code', {}, measure))));
 
+function endedText({ by, time_ms: ms, count, session }) {
+  if (session)
+    return `A session was ended by ${by}.`;
+  const which = count === 1 ? 'A statement did not finish, ended'
+    : `${countText(count)} statements did not finish, the longest ended`;
+
+  return `${which} after ${durationText(ms * 1e6)} by ${by}.`;
+}
+
 export function makeCauses() {
   const {
-    findings, longest, not_explained: rest, not_explained_parts: parts, measure_nodes: measure,
+    findings, longest, not_explained: rest, not_explained_parts: parts, measure_nodes: measure, ended,
   } = trace.explained;
   const section = el('section.causes', { 'aria-label': 'Why it took so long' });
 
@@ -241,6 +250,7 @@ export function makeCauses() {
   return replaceIn(section,
     el('details.causes-fold', { open: true }, el('summary', {},
       el('h2', {}, `Why it took ${durationText(trace.total)}`)),
+    ended && el('p.ended', {}, endedText(ended)),
     el('ol', {}, makeCards().map(makeCard),
       el('li.cause.rest', {},
         el('div.cause-share', {}, el('b', {}, shares.at(-1)), shareOf(rest)),

@@ -123,6 +123,7 @@ my $timed_out = why($node,
 is(scalar(grep { $_->{rule} eq 'workers' } @{ $timed_out->{findings} }),
 	0, 'workers of a statement that was cancelled: none was missing')
   or diag Incident::explain_text($timed_out);
+is($timed_out->{ended}{by}, 'statement_timeout', '... and what ended it');
 my ($failed) = grep { $_->{rule} eq 'failed' } @{ $timed_out->{findings} };
 like($failed->{cause}, qr/\AAn operation failed after [4-9]\d\d ms: query_canceled/, 'after how long it failed');
 

@@ -1020,6 +1020,9 @@ test('using the page', async (t) => {
   await t.test('lost, running, interrupted and failed differ', async () => {
     const tab = await browser.open(broken);
 
+    assert.equal(await tab.locator('.causes .ended').innerText(),
+      'A statement did not finish, ended after 70.0 ms by lock_timeout.');
+
     assert.deepEqual(await textsOf(tab, '.fact'), ['8 operations', '1 failed', '3 unfinished',
       '1 interrupted', '1 without end', '1 without start', '12 points lost']);
     assert.match(await tab.locator('p.notice').innerText(), /^12 points of the trace were lost/);

@@ -395,6 +395,130 @@ test_served_failures(void **state)
 	osp_buf_term(&words);
 }
 
+/* A statement that something else ended is named as not finished, with what ended it,
+ * also where the cause of its time is another one. */
+static void
+test_ended_statements(void **state)
+{
+	static const struct
+	{
+		const char *etype;
+		const char *message;
+		const char *by; /* NULL: it was not ended, but failed */
+		bool of_session;
+	} cases[] = {
+		{"query_canceled",
+		 "canceling statement due to statement timeout",
+		 "statement_timeout",
+		 false},
+		{"query_canceled",
+		 "canceling statement due to user request",
+		 "a cancel request of the program or an administrator",
+		 false},
+		{"query_canceled",
+		 "storniere Anfrage",
+		 "statement_timeout or a cancel request",
+		 false},
+		{"lock_not_available",
+		 "canceling statement due to lock timeout",
+		 "lock_timeout",
+		 false},
+		{"lock_not_available", "could not obtain lock on row", NULL, false},
+		{"transaction_timeout",
+		 "terminating connection",
+		 "transaction_timeout",
+		 true},
+		{"idle_in_transaction_session_timeout",
+		 "terminating connection",
+		 "idle_in_transaction_session_timeout",
+		 true},
+		{"admin_shutdown",
+		 "terminating connection due to administrator command",
+		 "an administrator or a shutdown of the server",
+		 true},
+		{"serialization_failure",
+		 "canceling statement due to conflict with recovery",
+		 "a conflict with recovery on the standby",
+		 false},
+		{"serialization_failure", "could not serialize access", NULL, false},
+		{"unique_violation", "duplicate key value", NULL, false},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char stop[512];
+		char heading[256];
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		(void) snprintf(stop,
+						sizeof(stop),
+						"\"waits\": {\"Timeout:PgSleep\": 1950.0}, "
+						"\"etype\": \"%s\", \"message\": \"%s\", ",
+						cases[i].etype,
+						cases[i].message);
+		findings_add_statement(report, "pg", "SELECT slow(1)", &at, 2000, stop);
+		findings_explain(report, &json, &words);
+		(void) snprintf(heading,
+						sizeof(heading),
+						"Why it took 2.00 s; %s by %s:\n",
+						cases[i].of_session
+							? "a session was ended"
+							: "a statement did not finish, ended after 2.00 s",
+						cases[i].by != NULL ? cases[i].by : "");
+		if ((strstr(words.ptr, heading) != NULL) != (cases[i].by != NULL) ||
+			(strstr(words.ptr, "did not finish") != NULL) !=
+				(cases[i].by != NULL) ||
+			(strstr(json.ptr, "; it did not finish: ended by") != NULL) !=
+				(cases[i].by != NULL) ||
+			(strstr(json.ptr, "\"ended\": {\"by\": ") != NULL) !=
+				(cases[i].by != NULL))
+			fail_msg("%s: %s\n%s", cases[i].message, words.ptr, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* A statement of a function that was cancelled, and whose error the function has
+ * caught, ended nothing. */
+static void
+test_caught_cancel(void **state)
+{
+	static const char cancelled[] =
+		"\"etype\": \"query_canceled\", \"message\": \"canceling statement "
+		"due to statement timeout\", ";
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	findings_add(report,
+				 "pg-start",
+				 "a",
+				 FINDINGS_BASE,
+				 "h",
+				 0,
+				 "\"db\": {\"statement\": \"CALL p()\"}, ");
+	findings_add(report,
+				 "pg-start",
+				 "b",
+				 "a",
+				 "h",
+				 10,
+				 "\"db\": {\"statement\": \"SELECT slow(1)\"}, ");
+	findings_add(report, "pg-stop", "b", "a", "h", 1010, cancelled);
+	findings_add(report, "pg-stop", "a", FINDINGS_BASE, "h", 1020, "");
+	findings_explain(report, &json, &words);
+	assert_null(strstr(words.ptr, "did not finish"));
+	assert_null(strstr(json.ptr, "\"ended\""));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* Statements with the server's part of them, as a client recorded each; db is more of what
  * it says of one. The words, and the tree. */
 static void
@@ -749,6 +873,8 @@ main(void)
 		cmocka_unit_test(test_network_of_many),
 		cmocka_unit_test(test_removed_files),
 		cmocka_unit_test(test_served_failures),
+		cmocka_unit_test(test_ended_statements),
+		cmocka_unit_test(test_caught_cancel),
 		cmocka_unit_test(test_tracing_of_program),
 		cmocka_unit_test(test_program_without_root),
 		cmocka_unit_test(test_missing_callers),

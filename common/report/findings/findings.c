@@ -150,6 +150,19 @@ say_alike(osp__finding *finding)
 	osp__add_figure(finding, "alike", (double) alike);
 }
 
+/* Says of a cause in a statement that this did not finish. */
+static void
+say_ended(osp__findings *f, osp__finding *finding)
+{
+	const char *by = osp__ended_by(f, finding->group->largest);
+
+	if (by == NULL)
+		return;
+	if (finding->evidence.len > 0)
+		osp_buf_add_str(&finding->evidence, OSP_STR("; "));
+	osp_buf_addf(&finding->evidence, "it did not finish: ended by %s", by);
+}
+
 static void
 tell(osp__findings *f, osp__finding *finding)
 {
@@ -159,6 +172,7 @@ tell(osp__findings *f, osp__finding *finding)
 	finding->other = NULL;
 	finding->group->rule->tell(f, finding);
 	say_alike(finding);
+	say_ended(f, finding);
 	if (f->status == OSP_OK)
 		f->status = osp_buf_status(&finding->cause);
 	if (f->status == OSP_OK)
@@ -228,6 +242,7 @@ osp__findings_make(osp__findings *f, osp_report *report)
 	}
 	if (f->status == OSP_OK)
 		pick(f);
+	osp__find_ended(f);
 	for (i = 0; i < f->found_count; i++)
 	{
 		osp_buf_reset(&f->scratch);

@@ -178,6 +178,15 @@ typedef enum osp__journal
 
 typedef struct osp__rule osp__rule;
 
+/* Something that ends statements before they have finished. */
+typedef struct osp__ending
+{
+	const char *etype;   /* the error by which it is known */
+	const char *message; /* the begin of the error's message; NULL: any */
+	const char *by;      /* its name, for texts */
+	bool of_session;     /* it ends the session, too */
+} osp__ending;
+
 /* An operation and its time. Times count from the beginning of the trace. */
 typedef struct osp__op
 {
@@ -214,6 +223,9 @@ typedef struct osp__op
 	bool
 		lacks_pauses; /* nor its pauses between rows, nor its waits for locks */
 	bool failed;
+	const osp__ending
+		*ending;  /* what ended the statement (find_ended.c); NULL: it was
+								* not ended, or it is inside one that was */
 	bool handled; /* a mark for the use of the running rule */
 	bool claimed; /* a plan node whose work a rule has claimed, or a statement
 				   * whose I/O a rule has claimed */
@@ -348,9 +360,12 @@ typedef struct osp__findings
 	size_t op_count;
 	int64_t total_ns;
 	uint64_t
-		lost_callers;   /* operations whose caller is missing or incomplete */
-	osp__group *groups; /* groups of all rules */
-	osp__table by_key;  /* groups of the running rule */
+		lost_callers;     /* operations whose caller is missing or incomplete */
+	const osp__op *ended; /* the longest statement that did not finish because
+						   * something else ended it; NULL: none that matters */
+	int64_t ended_count;  /* how many such statements there are */
+	osp__group *groups;   /* groups of all rules */
+	osp__table by_key;    /* groups of the running rule */
 	const osp__rule *rule; /* the running rule */
 	osp__finding found[OSP__FINDINGS_MAX];
 	unsigned found_count;
@@ -395,6 +410,15 @@ double osp__finding_share(const osp__findings *f, const osp__finding *finding);
 /* Explains short executions by what was found in the plans of longer executions of the
  * same statement. */
 void osp__claim_alike(osp__findings *f);
+
+/* ---- find_ended.c ---- */
+
+/* Notes which statements did not finish because something else ended them. */
+void osp__find_ended(osp__findings *f);
+
+/* What ended the statement that op is, or is inside of, such as "statement_timeout";
+ * NULL: nothing. */
+const char *osp__ended_by(const osp__findings *f, const osp__op *op);
 
 /* ---- find_longest.c ---- */
 

@@ -130,6 +130,25 @@ put_rest(osp_buf *out, const osp__findings *f)
 	osp_buf_add_char(out, ']');
 }
 
+/* Appends what ended statements that did not finish; nothing if all did. */
+static void
+put_ended(osp_buf *out, const osp__findings *f)
+{
+	if (f->ended == NULL)
+		return;
+	osp__member_key(out, "ended");
+	osp_buf_add_char(out, '{');
+	put_string(out, "by", osp_str_of(f->ended->ending->by));
+	osp__member_key(out, "session");
+	osp_buf_add_str(
+		out, f->ended->ending->of_session ? OSP_STR("true") : OSP_STR("false"));
+	osp__member_ms(out, "time_ms", osp__op_ns(f->ended));
+	osp__member_number(out, "count", (double) f->ended_count);
+	osp__member_key(out, "operation");
+	osp_buf_add_str(out, f->ended->node->trace_id);
+	osp_buf_add_char(out, '}');
+}
+
 void
 osp__findings_json(const osp__findings *f, osp_buf *out)
 {
@@ -139,6 +158,7 @@ osp__findings_json(const osp__findings *f, osp_buf *out)
 	osp__member_key(out, "base_id");
 	osp_buf_add_str(out, f->report->base_id);
 	osp__member_ms(out, "duration_ms", f->total_ns);
+	put_ended(out, f);
 	osp__member_key(out, "findings");
 	osp_buf_add_char(out, '[');
 	for (i = 0; i < f->found_count; i++)

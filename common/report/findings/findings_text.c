@@ -225,6 +225,31 @@ put_measure(writer *w)
 	put_text(w, COLOR_DIM, "", text);
 }
 
+/* Appends to the heading that a statement did not finish. */
+static void
+put_ended(writer *w)
+{
+	const osp__op *ended = w->f->ended;
+	char time[OSP__DURATION_MAX];
+
+	if (ended == NULL)
+		return;
+	if (ended->ending->of_session)
+	{
+		osp_buf_addf(w->out, "; a session was ended by %s", ended->ending->by);
+		return;
+	}
+	osp__duration_text(osp__op_ns(ended), time);
+	if (w->f->ended_count == 1)
+		osp_buf_add_str(w->out, OSP_STR("; a statement did not finish, ended"));
+	else
+		osp_buf_addf(w->out,
+					 "; %" PRId64
+					 " statements did not finish, the longest ended",
+					 w->f->ended_count);
+	osp_buf_addf(w->out, " after %s by %s", time, ended->ending->by);
+}
+
 static void
 put_findings(writer *w)
 {
@@ -240,7 +265,9 @@ put_findings(writer *w)
 		osp__ns_of(osp__findings_unexplained(w->f) * (double) w->f->total_ns);
 	osp__percents(parts, count + 1, percents);
 	osp__duration_text(w->f->total_ns, time);
-	osp_buf_addf(w->out, "Why it took %s:\n", time);
+	osp_buf_addf(w->out, "Why it took %s", time);
+	put_ended(w);
+	osp_buf_add_str(w->out, OSP_STR(":\n"));
 	for (i = 0; i < w->f->found_count; i++)
 		put_finding(w, &w->f->found[i], percents[i]);
 	osp_buf_addf(w->out,

@@ -122,6 +122,15 @@ osp__tell_failures(osp__findings *f, osp__finding *finding)
 	osp__add_figure(finding, "retries", (double) group->sums[SUM_RETRIES]);
 }
 
+/* Did a cancel request end the statement, and no timeout of the server? */
+static bool
+is_asked_for(const osp_buf *cause)
+{
+	static const char words[] = "canceling statement due to user request";
+
+	return memmem(cause->ptr, cause->len, words, sizeof(words) - 1) != NULL;
+}
+
 void
 osp__tell_failed(osp__findings *f, osp__finding *finding)
 {
@@ -136,9 +145,13 @@ osp__tell_failed(osp__findings *f, osp__finding *finding)
 	if (osp_str_eq(group->largest->node->etype, OSP_STR("\"query_canceled\"")))
 		osp_buf_add_str(
 			&finding->step,
-			OSP_STR("statement_timeout, or the client's own timeout, is "
-					"shorter than the statement takes: EXPLAIN shows why it "
-					"takes so long."));
+			is_asked_for(&finding->cause)
+				? OSP_STR("The program's own timeout, or somebody who did not "
+						  "want to wait, cancelled it: EXPLAIN shows why it "
+						  "takes so long.")
+				: OSP_STR("statement_timeout, or the client's own timeout, is "
+						  "shorter than the statement takes: EXPLAIN shows why "
+						  "it takes so long."));
 	else
 		osp_buf_add_str(
 			&finding->step,
