@@ -4,7 +4,78 @@
  *	  What to do where points wait in a run directory without a shipper.
  */
 #include "shipper_advice.h"
+#include "control_text.h"
+#include "server/stopped_server.h"
 #include "shell_text.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/*
+ * Appends the command that starts the server, as the user who runs it. Debian's
+ * clusters have one of their own.
+ */
+static void
+add_start(osp_buf *out, const char *data_directory)
+{
+	char version[16];
+	char cluster[64];
+	char path[128];
+	int end = 0;
+
+	if (sscanf(data_directory,
+			   "/var/lib/postgresql/%15[0-9.]/%63[A-Za-z0-9_.-]%n",
+			   version,
+			   cluster,
+			   &end) == 2 &&
+		data_directory[end] == '\0' &&
+		snprintf(
+			path, sizeof(path), "/etc/postgresql/%s/%s", version, cluster) >
+			0 &&
+		access(path, F_OK) == 0)
+	{
+		osp_buf_addf(out, "pg_ctlcluster %s %s start", version, cluster);
+		return;
+	}
+	osp_buf_add_str(out, OSP_STR("pg_ctl start -D "));
+	cli_add_quoted(out, osp_str_of(data_directory));
+}
+
+/* Appends what has the server deliver the points in its run directory. */
+static void
+add_server_advice(osp_buf *out, const char *path)
+{
+	char data_directory[PATH_MAX];
+
+	switch (cli_server_life_of(path, data_directory))
+	{
+		case CLI_SERVER_STOPPED:
+			osp_buf_add_str(
+				out,
+				OSP_STR(
+					"the PostgreSQL server has stopped; once it is started, "
+					"the first session that loads the library has them "
+					"delivered: '"));
+			add_start(out, data_directory);
+			osp_buf_add_char(out, '\'');
+			break;
+		case CLI_SERVER_GONE:
+			osp_buf_add_str(out,
+							OSP_STR("the PostgreSQL server's data directory "));
+			cli_add_visible(out, osp_str_of(data_directory));
+			osp_buf_add_str(out,
+							OSP_STR(" is not there, so nothing delivers them; "
+									"if it is gone for good, remove them: 'rm "
+									"-r "));
+			cli_add_quoted(out, osp_str_of(path));
+			osp_buf_add_char(out, '\'');
+			break;
+		default:
+			osp_buf_add_str(out,
+							OSP_STR("the PostgreSQL server starts one, and its "
+									"log says why there is none"));
+	}
+}
 
 /* The extension names its directories so. */
 bool
@@ -21,9 +92,7 @@ cli_add_shipper_advice(osp_buf *out, const char *path)
 {
 	if (cli_is_server_directory(path))
 	{
-		osp_buf_add_str(out,
-						OSP_STR("the PostgreSQL server starts one, and its log "
-								"says why there is none"));
+		add_server_advice(out, path);
 		return;
 	}
 	osp_buf_add_str(out, OSP_STR("'osprofiler agent --once --run-directory "));

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,7 +30,8 @@ static const char help[] =
 	"Usage: osprofiler status [OPTIONS]\n"
 	"\n"
 	"Shows whether points arrive: what waits without being delivered and what was\n"
-	"lost, in words, also what former runs of 'osprofiler run' left;\n"
+	"lost, in words, also what former runs of 'osprofiler run' and this user's\n"
+	"PostgreSQL servers left;\n"
 	"then the counters of a run directory: points written, shipped,\n"
 	"waiting, lost; contexts accepted and refused; the collector's last error.\n"
 	"\n"
@@ -93,7 +95,7 @@ read_directory(status_view *view, int dir_fd)
 	 * `osprofiler run` was used.
 	 */
 	if (fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) != 0 &&
-		view->former.count > 0)
+		view->former.count + view->servers.count > 0)
 		return CLI_OK;
 	if (fstatat(dir_fd, "status", &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return report_nothing(view);
@@ -116,6 +118,20 @@ add_former(status_view *view)
 		osp_buf_add_char(&view->troubles, '\n');
 	}
 	view->trouble_count += view->former.count;
+}
+
+/* Adds a line for each PostgreSQL server of this user with points that wait. */
+static void
+add_servers(status_view *view)
+{
+	size_t i;
+
+	for (i = 0; i < view->servers.count; i++)
+	{
+		left_server_add_words(&view->troubles, &view->servers.servers[i]);
+		osp_buf_add_char(&view->troubles, '\n');
+	}
+	view->trouble_count += view->servers.count;
 }
 
 /* Adds what the totals mean in words. CLI_FAILED after a message. */
@@ -142,6 +158,7 @@ complete_view(status_view *view)
 	view->trouble_count += cli_status_troubles(
 		&view->troubles, view->path, &view->totals, view->error_time);
 	add_former(view);
+	add_servers(view);
 	if (osp_buf_status(&view->troubles) != OSP_OK)
 		return cli_error("%s",
 						 osp_status_text(osp_buf_status(&view->troubles)));
@@ -149,8 +166,27 @@ complete_view(status_view *view)
 }
 
 /*
+ * Finds what PostgreSQL servers of this user have left. They do not know this user's
+ * environment, so their directories are in the default place; a setting names
+ * another one.
+ */
+static void
+find_servers(status_view *view, bool is_named)
+{
+	char shared[OSP_RUNDIR_PATH_MAX];
+
+	left_servers_find(&view->servers, view->path);
+	(void) snprintf(shared,
+					sizeof(shared),
+					"/dev/shm/osprofiler-%lu",
+					(unsigned long) geteuid());
+	if (!is_named && strcmp(shared, view->path) != 0)
+		left_servers_find(&view->servers, shared);
+}
+
+/*
  * Finds the run directory that the option or else the settings name. Without
- * the option it also finds the directories of runs below it.
+ * the option it also finds the directories of runs below it, and those of servers.
  */
 static osp_status
 find_directories(status_view *view, const char *option, osp_error *err)
@@ -172,6 +208,7 @@ find_directories(status_view *view, const char *option, osp_error *err)
 		former_runs_find(
 			&view->former, view->path, osp_str_of(config.connection_string));
 		view->runs_at_work = runs_at_work_find(view->path, view->run_at_work);
+		find_servers(view, config.run_directory[0] != '\0');
 	}
 	osp_config_term(&config);
 	return status;
@@ -187,6 +224,8 @@ read_status(status_view *view, const char *option)
 
 	if (status == OSP_OK)
 		status = osp_rundir_open(view->path, false, &dir_fd, &err);
+	if (status == OSP_ENOENT && view->servers.count > 0)
+		return CLI_OK;
 	if (status == OSP_ENOENT)
 		return cli_error("%sthere is no run directory '%s' (another one is "
 						 "named by --run-directory)%s",
@@ -282,6 +321,27 @@ add_former_runs(osp_buf *json, const former_runs *former)
 	osp_buf_add_char(json, ']');
 }
 
+/* Adds to the JSON how much of each server is not delivered. */
+static void
+add_left_servers(osp_buf *json, const left_servers *left)
+{
+	size_t i;
+
+	osp_buf_add_str(json, OSP_STR(",\n  \"servers\": ["));
+	for (i = 0; i < left->count; i++)
+	{
+		const left_server *server = &left->servers[i];
+
+		osp_buf_addf(json, "%s{\"run_directory\": ", i > 0 ? ", " : "");
+		osp_json_string(json, osp_str_of(server->path));
+		osp_buf_addf(json,
+					 ", \"spool_points\": %llu, \"waiting_bytes\": %llu}",
+					 (unsigned long long) server->totals.stat.spool_points,
+					 (unsigned long long) server->totals.waiting_bytes);
+	}
+	osp_buf_add_char(json, ']');
+}
+
 /* Adds the lines to the JSON, as a list of strings. */
 static void
 add_troubles(osp_buf *json, osp_str lines)
@@ -320,7 +380,10 @@ print_json(cli_out *out, const status_view *view)
 		osp_buf_add_str(&json, OSP_STR("null"));
 	add_troubles(&json, osp_buf_str(&view->troubles));
 	if (!view->of_server)
+	{
 		add_former_runs(&json, &view->former);
+		add_left_servers(&json, &view->servers);
+	}
 	for (i = 0; i < count; i++)
 		osp_buf_addf(&json,
 					 ",\n  \"%s\": %llu",
@@ -422,6 +485,7 @@ cmd_status(int argc, char **argv)
 		result = print_view(&view, &args);
 	osp_buf_term(&view.troubles);
 	former_runs_term(&view.former);
+	left_servers_term(&view.servers);
 
 	/* With --metrics the reader of the numbers decides whether they are good. */
 	if (result == CLI_OK && view.trouble_count > 0 && !args.metrics)

@@ -97,30 +97,42 @@ print_contexts(cli_out *out, const char *where, const uint64_t *contexts)
 			(unsigned long long) contexts[i]);
 }
 
-/* Prints a counter for each former run, if it is one that says how much waits. */
+/* Prints how much waits in another run directory. */
 static void
-print_former(cli_out *out, const former_runs *former, const char *name)
+print_other(cli_out *out, const char *path, const osp_run_totals *totals,
+			const char *name)
 {
 	bool points = strcmp(name, "spool_points") == 0;
+	osp_buf where;
+
+	osp_buf_init(&where, &osp_allocator_default, 4 * OSP_RUNDIR_PATH_MAX);
+	add_label(&where, path);
+	cli_out_printf(out,
+				   "osprofiler_%s{run_directory=\"%s\"} %llu\n",
+				   name,
+				   where.ptr,
+				   (unsigned long long) (points ? totals->stat.spool_points
+												: totals->waiting_bytes));
+	osp_buf_term(&where);
+}
+
+/* Prints a counter for each former run and each server that has left something, if it is
+ * one that says how much waits. */
+static void
+print_others(cli_out *out, const status_view *view, const char *name)
+{
 	size_t i;
 
-	if (!points && strcmp(name, "waiting_bytes") != 0)
+	if (strcmp(name, "spool_points") != 0 && strcmp(name, "waiting_bytes") != 0)
 		return;
-	for (i = 0; i < former->count; i++)
-	{
-		const osp_run_totals *totals = &former->runs[i].totals;
-		osp_buf where;
-
-		osp_buf_init(&where, &osp_allocator_default, 4 * OSP_RUNDIR_PATH_MAX);
-		add_label(&where, former->runs[i].path);
-		cli_out_printf(out,
-					   "osprofiler_%s{run_directory=\"%s\"} %llu\n",
-					   name,
-					   where.ptr,
-					   (unsigned long long) (points ? totals->stat.spool_points
-													: totals->waiting_bytes));
-		osp_buf_term(&where);
-	}
+	for (i = 0; i < view->former.count; i++)
+		print_other(
+			out, view->former.runs[i].path, &view->former.runs[i].totals, name);
+	for (i = 0; i < view->servers.count; i++)
+		print_other(out,
+					view->servers.servers[i].path,
+					&view->servers.servers[i].totals,
+					name);
 }
 
 void
@@ -142,7 +154,7 @@ status_print_metrics(cli_out *out, const status_view *view)
 					   counters[i].grows ? "_total" : "",
 					   where.ptr,
 					   (unsigned long long) counters[i].value);
-		print_former(out, &view->former, counters[i].name);
+		print_others(out, view, counters[i].name);
 	}
 	print_head(out, "shipper", "a shipper is at work", false);
 	cli_out_printf(out,

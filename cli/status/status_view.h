@@ -10,6 +10,7 @@
 #include "out.h"
 #include "record/runstat.h"
 #include "run/former_runs.h"
+#include "status/left_servers.h"
 
 typedef struct status_view
 {
@@ -19,6 +20,7 @@ typedef struct status_view
 	char shipper_state; /* of its process; '\0': not known */
 	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
 	former_runs former;                     /* only without --run-directory */
+	left_servers servers;                   /* only without --run-directory */
 	size_t runs_at_work;                    /* only without --run-directory */
 	char run_at_work[OSP_RUNDIR_PATH_MAX];  /* of one of these runs */
 	osp_buf troubles;                       /* a line for each */

@@ -163,6 +163,39 @@ SKIP:
 	is($status, 3, 'the directory of a server: exit status');
 	like($out, qr/\A\d+ bytes wait in rings, and no shipper is at work \(the PostgreSQL server starts one, and its log says why there is none\)\n/,
 		'no command is proposed');
+
+	# Servers of this user are named without --run-directory, with what has them deliver.
+	{
+		local $ENV{OSPROFILER_RUN_DIR} = "$dir/above";
+		my $left = "$dir/above/pg-77-1";
+		my $data = "$dir/data of it";
+
+		mkdir "$dir/above", 0700;
+		rename "$dir/pg-77-1", $left or die "$!";
+		my ($status, $out) = run_cli('status');
+		is($status, 3, 'a server that has left points: exit status');
+		like($out, qr/\A\d+ bytes wait in rings of a PostgreSQL server, \Q$left\E, and no shipper is at work \(the PostgreSQL server starts one, /,
+			'a server of which nothing is known');
+		write_file("$left/worker", $data);
+		(undef, $out) = run_cli('status');
+		like($out, qr/ \(the PostgreSQL server's data directory \Q$data\E is not there, so nothing delivers them; if it is gone for good, remove them: 'rm -r \Q$left\E'\)\n/,
+			'a server whose data directory is gone');
+		mkdir $data;
+		write_file("$data/PG_VERSION", "15\n");
+		(undef, $out) = run_cli('status');
+		like($out, qr/ \(the PostgreSQL server has stopped; once it is started, the first session that loads the library has them delivered: 'pg_ctl start -D '\Q$data\E''\)\n/,
+			'a server that has stopped');
+		write_file("$data/postmaster.pid", "$$\n");
+		(undef, $out) = run_cli('status');
+		like($out, qr/ \(the PostgreSQL server starts one, and its log says why there is none\)\n/,
+			'a server that is at work');
+		(undef, $out) = run_cli('status', '--json');
+		is(decode_json($out)->{servers}[0]{run_directory}, $left, '... in JSON');
+		like((run_cli('status', '--metrics'))[1],
+			qr/^osprofiler_waiting_bytes\{run_directory="\Q$left\E"\} [1-9]/m, '... in the metrics');
+		unlink "$left/worker";
+		rename $left, "$dir/pg-77-1" or die "$!";
+	}
 	rename "$dir/pg-77-1", $lonely or die "$!";
 
 	# The collector is down: a shipper puts it into the spool, and gives up.

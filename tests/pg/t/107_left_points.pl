@@ -58,6 +58,14 @@ is(scalar workers(), 0, 'nothing waits: no worker is started');
 
 my $context = leave_points();
 $node->stop;
+{
+	local $ENV{OSPROFILER_RUN_DIR} = $node->basedir . '/run';
+	my ($out) = run_command([ $ENV{OSPROFILER_TEST_AGENT} || 'osprofiler', 'status' ]);
+	my $data = $node->data_dir;
+
+	like($out, qr/^2 points wait in the spool of a PostgreSQL server, [^\n]* \(the PostgreSQL server has stopped; once it is started, [^\n]*: 'pg_ctl start -D \Q$data\E'\); last error: /m,
+		'osprofiler status of its user says what the stopped server has left');
+}
 set('osprofiler.connection_string', $file);
 $node->start;
 usleep(300_000);
