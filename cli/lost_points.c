@@ -5,6 +5,8 @@
  */
 #include "lost_points.h"
 
+#include "osprofiler/notification.h"
+
 bool
 cli_lost_points_add(osp_buf *out, const osp_run_totals *totals)
 {
@@ -41,4 +43,15 @@ cli_lost_points_add(osp_buf *out, const osp_run_totals *totals)
 		before = ", ";
 	}
 	return true;
+}
+
+void
+cli_lost_points_add_time(osp_buf *out, int64_t last_loss_wall_ns)
+{
+	char time[OSP_TIMESTAMP_LEN + 1];
+
+	if (last_loss_wall_ns == 0)
+		return;
+	osp_timestamp_text(last_loss_wall_ns, time);
+	osp_buf_addf(out, ", the last at %s", time);
 }

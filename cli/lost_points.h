@@ -13,4 +13,7 @@
  * none was lost. */
 bool cli_lost_points_add(osp_buf *out, const osp_run_totals *totals);
 
+/* Appends ", the last at TIME"; nothing if that is not known (0). */
+void cli_lost_points_add_time(osp_buf *out, int64_t last_loss_wall_ns);
+
 #endif /* OSPROFILER_CLI_LOST_POINTS_H */

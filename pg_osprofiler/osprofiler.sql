@@ -112,7 +112,8 @@ CREATE FUNCTION @extschema@.stat(
 	OUT corrupt_bytes pg_catalog.int8,
 	OUT driver_errors pg_catalog.int8,
 	OUT last_error pg_catalog.text,
-	OUT last_error_time pg_catalog.timestamptz)
+	OUT last_error_time pg_catalog.timestamptz,
+	OUT last_loss_time pg_catalog.timestamptz)
 AS 'MODULE_PATHNAME', 'pgosp_stat'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 
@@ -163,6 +164,8 @@ COMMENT ON COLUMN @extschema@.stat.last_error IS
 	'what went wrong last when points were to be stored';
 COMMENT ON COLUMN @extschema@.stat.last_error_time IS
 	'when that was';
+COMMENT ON COLUMN @extschema@.stat.last_loss_time IS
+	'when the last point was lost, session not traced, or byte found damaged';
 
 -- The function and the view show all sessions of the cluster.
 REVOKE ALL ON FUNCTION @extschema@.stat() FROM PUBLIC;

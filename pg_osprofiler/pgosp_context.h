@@ -60,6 +60,10 @@ extern bool pgosp_context_is_stale(void);
 /* The context in osprofiler.trace_info and .trace_hmac, verified. */
 extern const pgospContext *pgosp_context_of_setting(void);
 
+/* The same for a session in which nothing is traced: the context is not counted, now or
+ * later. */
+extern const pgospContext *pgosp_context_of_untraced(void);
+
 /* Sets a context for the client's next statement (osprofiler.set_context). It has the
  * form of a comment; an empty text removes it. Is it accepted? May raise an error. */
 extern bool pgosp_context_set_next(osp_str text);

@@ -11,6 +11,7 @@
 
 #include <unistd.h>
 
+#include "lost_points.h"
 #include "record/ring.h"
 #include "record/runstat.h"
 #include "run/former_runs.h"
@@ -19,10 +20,18 @@
 static void
 report_waiting(const doctor *d, doctor_result *r, const osp_run_totals *totals)
 {
+	uint64_t points = totals->stat.spool_points;
+
 	doctor_wrong(r,
-				 "%llu bytes wait in %s, and no agent is at work",
+				 "%llu bytes wait in %s",
 				 (unsigned long long) totals->waiting_bytes,
 				 d->run_directory);
+	if (points > 0)
+		doctor_wrong(r,
+					 ", and %llu point%s in the spool",
+					 (unsigned long long) points,
+					 points == 1 ? "" : "s");
+	doctor_wrong(r, ", and no agent is at work");
 	doctor_mend(r, "osprofiler agent --run-directory ");
 	doctor_mend_word(r, d->run_directory);
 	doctor_mend(r, " --once");
@@ -39,6 +48,20 @@ advise_former(doctor_result *r, const former_run *run)
 					  run->locked);
 	else if (run->collector == RUN_COLLECTOR_KNOWN)
 		doctor_advise(r, "the next 'osprofiler run' delivers that, too");
+}
+
+void
+doctor_add_lost(doctor_result *r, const osp_run_totals *totals)
+{
+	osp_buf words;
+
+	osp_buf_init(&words, &osp_allocator_default, 1024);
+	if (cli_lost_points_add(&words, totals))
+		cli_lost_points_add_time(&words, totals->last_loss_wall_ns);
+	if (words.len > 0 && osp_buf_status(&words) == OSP_OK)
+		osp_buf_addf(
+			&r->found, "%s%s", r->found.len > 0 ? "; " : "", words.ptr);
+	osp_buf_term(&words);
 }
 
 /*
@@ -119,14 +142,13 @@ check_agent(doctor *d, doctor_result *r)
 		doctor_advise(r, "see the step of the collector");
 	}
 	report_former(d, r);
-	if (r->verdict == DOCTOR_WRONG)
-		return;
-	if (totals.shipper_alive)
+	if (r->verdict != DOCTOR_WRONG && totals.shipper_alive)
 		doctor_good(r,
 					"at work, process %ld",
 					(long) osp_owner_pid(totals.stat.shipper));
-	else
+	else if (r->verdict != DOCTOR_WRONG)
 		doctor_good(r,
 					"none is at work, and nothing waits ('osprofiler run' "
 					"needs none, other programs do: osprofiler agent)");
+	doctor_add_lost(r, &totals);
 }

@@ -10,14 +10,20 @@
  * sampled. A superuser sets both for this transaction. For other users the
  * statement lasts as long as that setting demands, and its source shows whether
  * it was sampled.
+ *
+ * The verdict is asked for before that in the same transaction while nothing is
+ * traced in it: a context that is refused then is not counted in osprofiler.stat,
+ * where it would look like one of a program.
  */
 #include "doctor/doctor.h"
 #include "shell_text.h"
 
 static const char set_context[] =
 	"SELECT pg_catalog.set_config('osprofiler.trace_info', $1, true), "
-	"pg_catalog.set_config('osprofiler.trace_hmac', $2, true), "
-	"pg_catalog.set_config('osprofiler.untraced', 'off', true), "
+	"pg_catalog.set_config('osprofiler.trace_hmac', $2, true)";
+
+static const char begin_tracing[] =
+	"SELECT pg_catalog.set_config('osprofiler.untraced', 'off', true), "
 	"(SELECT count(pg_catalog.set_config(name, '0', true)) FROM "
 	"pg_catalog.pg_settings WHERE name IN ('osprofiler.sample_rate', "
 	"'osprofiler.min_duration') AND "
@@ -42,6 +48,9 @@ static const char ask_verdict[] =
 							"END / 1000.0 FROM pg_catalog.pg_settings WHERE name = "
 							"'osprofiler.min_duration'))";
 
+static const char ask_untraced[] =
+	"SELECT verdict, reason, active FROM osprofiler.context()";
+
 static osp_status
 sign_context(const doctor *d, osp_keyring *keys, osp_headers *headers)
 {
@@ -50,6 +59,31 @@ sign_context(const doctor *d, osp_keyring *keys, osp_headers *headers)
 	if (!osp_id_set(&id, osp_str_of(d->server_trace_id)))
 		return OSP_EINVAL;
 	return osp_context_sign(keys, 0, &id, &id, headers);
+}
+
+/*
+ * Asks for the verdict on the context of the transaction, at first while nothing is
+ * traced. An extension from before can judge no context then, and says "none".
+ */
+static osp_status
+ask_for_verdict(doctor *d, cli_answer **answer, osp_error *err)
+{
+	osp_status status =
+		cli_server_ask(d->server, ask_untraced, 0, NULL, answer, err);
+	const char *verdict =
+		status == OSP_OK ? cli_answer_value(*answer, 0, 0) : "";
+	cli_answer *set = NULL;
+
+	if (status != OSP_OK ||
+		(strcmp(verdict, "accepted") != 0 && strcmp(verdict, "none") != 0))
+		return status;
+	cli_answer_free(*answer);
+	*answer = NULL;
+	status = cli_server_ask(d->server, begin_tracing, 0, NULL, &set, err);
+	if (status == OSP_OK)
+		status = cli_server_ask(d->server, ask_verdict, 0, NULL, answer, err);
+	cli_answer_free(set);
+	return status;
 }
 
 osp_status
@@ -69,7 +103,7 @@ doctor_ask_context(doctor *d, osp_keyring *keys, cli_answer **answer,
 	if (status == OSP_OK)
 		status = cli_server_ask(d->server, set_context, 2, params, &set, err);
 	if (status == OSP_OK)
-		status = cli_server_ask(d->server, ask_verdict, 0, NULL, answer, err);
+		status = ask_for_verdict(d, answer, err);
 	if (status == OSP_OK)
 		status = cli_server_commit(d->server, err);
 	if (status == OSP_OK &&

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "record/runstat.h"
 #include "server/shipper_state.h"
 
 #define LOOK_MS 50   /* between two queries */
@@ -35,13 +36,19 @@ enum
 	COLUMN_SPOOL,
 	COLUMN_ERROR,
 	COLUMN_DONE,
-	COLUMN_IS_RECENT
+	COLUMN_IS_RECENT,
+	COLUMN_DROPPED,
+	COLUMN_REFUSED,
+	COLUMN_SPOOL_DROPPED,
+	COLUMN_LOSS
 };
 
 static const char question[] =
 	"SELECT shipper_pid, waiting_bytes, spool_points, last_error, "
 	"shipped + refused + spooled + spool_dropped, "
-	"last_error_time > now() - interval '1 minute' FROM osprofiler.stat";
+	"last_error_time > now() - interval '1 minute', dropped, refused, "
+	"spool_dropped, (extract(epoch FROM last_loss_time) * 1000000)::int8 FROM "
+	"osprofiler.stat";
 
 /*
  * Is the program that osprofiler.agent names missing? Only a superuser gets an
@@ -179,7 +186,7 @@ advise_on_program(doctor_result *r, const char *error)
 					  "it every 30 seconds");
 	else if (strncmp(error, "the agent ", 10) == 0)
 		doctor_advise(r,
-					  "the server's log says why, in lines that begin with "
+					  "the server's log says why, in lines with "
 					  "'osprofiler agent:'; the server tries it every 30 "
 					  "seconds");
 	else
@@ -256,12 +263,53 @@ is_waiting(const cli_answer *answer)
 		   strcmp(cli_answer_value(answer, 0, COLUMN_SPOOL), "0") != 0;
 }
 
+static uint64_t
+number_at(const cli_answer *answer, int column)
+{
+	const char *text = cli_answer_value(answer, 0, column);
+
+	return text != NULL ? strtoull(text, NULL, 10) : 0;
+}
+
+/* Adds how much waits: ", 300 bytes of them in rings and 12 points in the spool". */
+static void
+add_waiting(doctor_result *r, const cli_answer *answer)
+{
+	uint64_t bytes = number_at(answer, COLUMN_WAITING);
+	uint64_t points = number_at(answer, COLUMN_SPOOL);
+
+	if (bytes > 0)
+		doctor_wrong(r,
+					 ", %llu bytes of them%s",
+					 (unsigned long long) bytes,
+					 points > 0 ? " in rings" : "");
+	if (points > 0)
+		doctor_wrong(r,
+					 "%s%llu point%s in the spool",
+					 bytes > 0 ? " and " : ", ",
+					 (unsigned long long) points,
+					 points == 1 ? "" : "s");
+}
+
+/* Adds how many points are lost since the server was started. */
+static void
+add_lost(doctor_result *r, const cli_answer *answer)
+{
+	osp_run_totals totals;
+
+	memset(&totals, 0, sizeof(totals));
+	totals.dropped = number_at(answer, COLUMN_DROPPED);
+	totals.stat.refused = number_at(answer, COLUMN_REFUSED);
+	totals.stat.spool_dropped = number_at(answer, COLUMN_SPOOL_DROPPED);
+	totals.last_loss_wall_ns = (int64_t) number_at(answer, COLUMN_LOSS) * 1000;
+	doctor_add_lost(r, &totals);
+}
+
 /* Reports that no shipper is at work. */
 static void
 report_absence(doctor *d, doctor_result *r, const cli_answer *answer)
 {
 	const char *error = cli_answer_value(answer, 0, COLUMN_ERROR);
-	const char *bytes = cli_answer_value(answer, 0, COLUMN_WAITING);
 
 	if (report_missing(d, r, NULL))
 		return;
@@ -271,8 +319,7 @@ report_absence(doctor *d, doctor_result *r, const cli_answer *answer)
 		return;
 	}
 	doctor_wrong(r, "none is at work, so operations wait in the server");
-	if (strcmp(bytes, "0") != 0)
-		doctor_wrong(r, ", %s bytes of them", bytes);
+	add_waiting(r, answer);
 	if (error != NULL)
 		doctor_wrong(r, ": %s", error);
 	if (error != NULL)
@@ -445,7 +492,10 @@ check_shipper(doctor *d, doctor_result *r)
 	cli_answer *answer = wait_for_shipper(d, &is_stuck, &err);
 
 	if (answer != NULL)
+	{
 		report_state(d, r, answer, is_stuck);
+		add_lost(r, answer);
+	}
 	else if (strcmp(cli_server_sqlstate(d->server), NOT_PERMITTED) == 0)
 	{
 		doctor_skip(r, "only members of pg_read_all_stats see it");

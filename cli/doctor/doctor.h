@@ -18,6 +18,7 @@
 #include "osprofiler/driver.h"
 #include "profiler/config.h"
 #include "record/rundir.h"
+#include "record/runstat.h"
 #include "server/server_connection.h"
 
 typedef enum doctor_verdict
@@ -291,6 +292,11 @@ void check_program(doctor *d, doctor_result *r);
 
 /* Does the server record transactions of this session's role and database by itself? */
 bool doctor_server_samples(const doctor *d) OSP_MUST_CHECK;
+
+/* --- check_agent.c --- */
+
+/* Adds to what was found how many points are lost, if any, and when the last one was. */
+void doctor_add_lost(doctor_result *r, const osp_run_totals *totals);
 
 /* --- check_store.c --- */
 

@@ -13,6 +13,7 @@
 #include "server/shipper_state.h"
 #include "status/status_view.h"
 #include "status/status_words.h"
+#include "time_argument.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,12 +42,16 @@ static const char help[] =
 	"  --server CONNINFO         the counters of this PostgreSQL server, as psql "
 	"takes\n"
 	"                            it, for members of pg_read_all_stats\n"
+	"  --since WHEN              what was lost before is no trouble: a time, or "
+	"a\n"
+	"                            duration before now, such as 10m or 1h\n"
 	"  --json                    as JSON\n"
 	"  --metrics                 in Prometheus' text format\n"
 	"  -h, --help                this text\n"
 	"\n"
-	"Exit status: 0; 3 if points wait that nobody delivers, or were lost; 1 after an\n"
-	"error; 2 after a wrong call.\n";
+	"Exit status: 0; 3 if points wait that nobody delivers, or were lost (with "
+	"--since:\n"
+	"since then); 1 after an error; 2 after a wrong call.\n";
 
 /*
  * The longest output. There is a line for each former run, of which there may
@@ -58,6 +63,7 @@ enum
 {
 	OPT_RUN_DIRECTORY = 256,
 	OPT_SERVER,
+	OPT_SINCE,
 	OPT_JSON,
 	OPT_METRICS
 };
@@ -65,6 +71,7 @@ enum
 static const struct option longs[] = {
 	{"run-directory", required_argument, NULL, OPT_RUN_DIRECTORY},
 	{"server", required_argument, NULL, OPT_SERVER},
+	{"since", required_argument, NULL, OPT_SINCE},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"metrics", no_argument, NULL, OPT_METRICS},
 	{"help", no_argument, NULL, 'h'},
@@ -144,6 +151,8 @@ complete_view(status_view *view)
 		view->shipper_pid = osp_owner_pid(s->shipper);
 	if (s->last_error_wall_ns != 0)
 		osp_timestamp_text(s->last_error_wall_ns, view->error_time);
+	if (view->totals.last_loss_wall_ns != 0)
+		osp_timestamp_text(view->totals.last_loss_wall_ns, view->loss_time);
 	if (!view->of_server && view->shipper_pid > 0)
 		view->shipper_state = cli_shipper_state(view->shipper_pid);
 	if (view->shipper_pid > 0 && view->shipper_state == CLI_STATE_STOPPED)
@@ -155,8 +164,11 @@ complete_view(status_view *view)
 					 view->shipper_pid);
 		view->trouble_count++;
 	}
-	view->trouble_count += cli_status_troubles(
-		&view->troubles, view->path, &view->totals, view->error_time);
+	view->trouble_count += cli_status_troubles(&view->troubles,
+											   view->path,
+											   &view->totals,
+											   view->error_time,
+											   view->since_ns);
 	add_former(view);
 	add_servers(view);
 	if (osp_buf_status(&view->troubles) != OSP_OK)
@@ -279,6 +291,8 @@ print_text(cli_out *out, const status_view *view)
 						   "contexts %-15s %llu\n",
 						   osp_verdict_name((osp_verdict) i),
 						   (unsigned long long) view->totals.stat.contexts[i]);
+	if (view->loss_time[0] != '\0')
+		cli_out_printf(out, "%-24s %s\n", "last loss", view->loss_time);
 	if (view->error_time[0] == '\0')
 		return;
 	osp_buf_init(&error, &osp_allocator_default, 4096);
@@ -402,6 +416,8 @@ print_json(cli_out *out, const status_view *view)
 			 view->error_time[0] != '\0' ? view->totals.stat.last_error : "");
 	osp_buf_add_str(&json, OSP_STR(",\n"));
 	add_text(&json, "last_error_time", view->error_time);
+	osp_buf_add_str(&json, OSP_STR(",\n"));
+	add_text(&json, "last_loss_time", view->loss_time);
 	osp_buf_add_str(&json, OSP_STR("\n}\n"));
 	if (osp_buf_status(&json) != OSP_OK)
 		out->error = ENOMEM;
@@ -413,6 +429,7 @@ typedef struct status_args
 {
 	const char *directory;
 	const char *server;
+	int64_t since_ns; /* 0: everything counts */
 	bool json;
 	bool metrics;
 	bool help;
@@ -430,6 +447,11 @@ read_args(int argc, char **argv, status_args *args)
 			args->directory = optarg;
 		else if (c == OPT_SERVER)
 			args->server = optarg;
+		else if (c == OPT_SINCE)
+		{
+			if (!cli_moment("--since", optarg, &args->since_ns))
+				return CLI_USAGE;
+		}
 		else if (c == OPT_JSON)
 			args->json = true;
 		else if (c == OPT_METRICS)
@@ -476,6 +498,7 @@ cmd_status(int argc, char **argv)
 	if (result != CLI_OK || args.help)
 		return args.help ? cli_help(help) : result;
 	memset(&view, 0, sizeof(view));
+	view.since_ns = args.since_ns;
 	osp_buf_init(&view.troubles, &osp_allocator_default, TEXT_LIMIT);
 	result = args.server != NULL ? status_read_server(&view, args.server)
 								 : read_status(&view, args.directory);

@@ -161,6 +161,15 @@ status_print_metrics(cli_out *out, const status_view *view)
 				   "osprofiler_shipper{run_directory=\"%s\"} %d\n",
 				   where.ptr,
 				   view->shipper_pid > 0);
+	print_head(out,
+			   "last_loss_timestamp_seconds",
+			   "when something was lost last, since 1970; 0: nothing was",
+			   false);
+	cli_out_printf(
+		out,
+		"osprofiler_last_loss_timestamp_seconds{run_directory=\"%s\"} %lld\n",
+		where.ptr,
+		(long long) (view->totals.last_loss_wall_ns / 1000000000));
 	print_contexts(out, where.ptr, view->totals.stat.contexts);
 	osp_buf_term(&where);
 }

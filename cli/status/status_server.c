@@ -18,7 +18,8 @@ static const char question[] =
 	"(extract(epoch FROM last_error_time) * 1000000)::int8, "
 	"rings, written, dropped, untraced, waiting_bytes, shipped, refused, "
 	"spooled, spool_points, spool_bytes, spool_dropped, corrupt_bytes, "
-	"driver_errors FROM osprofiler.stat";
+	"driver_errors, (extract(epoch FROM last_loss_time) * 1000000)::int8 "
+	"FROM osprofiler.stat";
 
 #define COLUMN_COUNTERS 4
 
@@ -51,6 +52,8 @@ fill_counters(const cli_answer *answer, osp_run_totals *t)
 
 	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		*counters[i] = number_at(answer, COLUMN_COUNTERS + (int) i);
+	t->last_loss_wall_ns =
+		(int64_t) number_at(answer, COLUMN_COUNTERS + (int) i) * 1000;
 }
 
 static osp_status

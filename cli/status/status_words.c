@@ -88,6 +88,7 @@ add_losses(osp_buf *out, const osp_run_totals *totals)
 {
 	if (!cli_lost_points_add(out, totals))
 		return 0;
+	cli_lost_points_add_time(out, totals->last_loss_wall_ns);
 	osp_buf_add_char(out, '\n');
 	return 1;
 }
@@ -119,11 +120,15 @@ add_damage(osp_buf *out, const osp_runstat *stat)
 
 size_t
 cli_status_troubles(osp_buf *out, const char *path,
-					const osp_run_totals *totals, const char *error_time)
+					const osp_run_totals *totals, const char *error_time,
+					int64_t since_ns)
 {
 	size_t count = add_spool(out, path, totals, error_time);
 
 	count += add_rings(out, path, totals, error_time);
+	if (since_ns != 0 && totals->last_loss_wall_ns != 0 &&
+		totals->last_loss_wall_ns < since_ns)
+		return count;
 	count += add_losses(out, totals);
 	count += add_untraced(out, &totals->stat);
 	return count + add_damage(out, &totals->stat);

@@ -13,10 +13,11 @@
 
 /*
  * Appends a line for each trouble, and returns how many there are. path is that
- * of the run directory, error_time the time of the last error as text.
+ * of the run directory, error_time the time of the last error as text. Losses are
+ * left out if the last one was before since_ns.
  */
 size_t cli_status_troubles(osp_buf *out, const char *path,
-						   const osp_run_totals *totals,
-						   const char *error_time);
+						   const osp_run_totals *totals, const char *error_time,
+						   int64_t since_ns);
 
 #endif /* OSPROFILER_CLI_STATUS_WORDS_H */

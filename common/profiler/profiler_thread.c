@@ -148,8 +148,10 @@ count_untraced(osp__profiler *p)
 		return;
 	(void) pthread_once(&once_stat, map_stat);
 	errno = saved;
-	if (run_stat != NULL)
-		osp_runstat_add(&run_stat->untraced, 1);
+	if (run_stat == NULL)
+		return;
+	osp_runstat_add(&run_stat->untraced, 1);
+	osp_runstat_note_loss(run_stat);
 }
 
 osp_status

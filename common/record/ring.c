@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "record/clock.h"
 #include "record/mapped_alone.h"
 #include "record/newfile.h"
 
@@ -256,10 +257,12 @@ void
 osp__ring_drop(osp_ring *ring)
 {
 	ring->reserved_size = 0;
-	if (ring->header != NULL)
-		__atomic_store_n(&ring->header->dropped,
-						 ring->header->dropped + 1,
-						 __ATOMIC_RELAXED);
+	if (ring->header == NULL)
+		return;
+	__atomic_store_n(
+		&ring->header->dropped_ns, osp_mono_now(), __ATOMIC_RELAXED);
+	__atomic_store_n(
+		&ring->header->dropped, ring->header->dropped + 1, __ATOMIC_RELAXED);
 }
 
 static void

@@ -95,7 +95,8 @@ typedef struct osp_ring_header
 	uint64_t head;    /* producer: end of the committed records */
 	uint64_t records; /* producer: records committed since the ring was made */
 	uint64_t dropped; /* producer: records that found no room */
-	char pad2[40];
+	int64_t dropped_ns; /* producer: when the last of them did; 0: none has */
+	char pad2[32];
 
 	uint64_t tail;    /* consumer: end of the records that a collector has */
 	uint64_t corrupt; /* consumer: invalid bytes that were skipped */

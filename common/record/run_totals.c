@@ -23,6 +23,7 @@ static void
 add_ring(osp_run_totals *totals, int dir_fd, const char *name)
 {
 	osp_ring ring;
+	int64_t dropped_ns;
 	uint64_t tail;
 	uint64_t head;
 
@@ -35,6 +36,10 @@ add_ring(osp_run_totals *totals, int dir_fd, const char *name)
 	totals->written += __atomic_load_n(&ring.header->records, __ATOMIC_RELAXED);
 	totals->dropped += __atomic_load_n(&ring.header->dropped, __ATOMIC_RELAXED);
 	totals->waiting_bytes += head > tail ? head - tail : 0;
+	dropped_ns = __atomic_load_n(&ring.header->dropped_ns, __ATOMIC_RELAXED);
+	if (dropped_ns != 0 &&
+		dropped_ns + totals->stat.wall_offset_ns > totals->last_loss_wall_ns)
+		totals->last_loss_wall_ns = dropped_ns + totals->stat.wall_offset_ns;
 	osp_ring_unmap(&ring);
 }
 
@@ -88,6 +93,7 @@ read_once(osp_run_totals *totals, const osp_runstat *stat, int dir_fd,
 	copy_stat(&totals->stat, stat);
 	totals->written = totals->stat.retired_records;
 	totals->dropped = totals->stat.retired_dropped;
+	totals->last_loss_wall_ns = totals->stat.last_loss_wall_ns;
 	*status = add_rings(totals, dir_fd, err);
 	return before % 2 == 0 &&
 		   before == __atomic_load_n(&stat->retiring, __ATOMIC_ACQUIRE);

@@ -162,6 +162,24 @@ osp_runstat_take_over(osp_runstat *to, osp_runstat *from)
 	for (i = 0; i < sizeof(to->contexts) / sizeof(to->contexts[0]); i++)
 		take_counter(
 			to, from, offsetof(osp_runstat, contexts) + i * sizeof(uint64_t));
+	osp_runstat_note_loss_at(
+		to, __atomic_load_n(&from->last_loss_wall_ns, __ATOMIC_RELAXED));
+}
+
+void
+osp_runstat_note_loss_at(osp_runstat *stat, int64_t wall_ns)
+{
+	if (__atomic_load_n(&stat->last_loss_wall_ns, __ATOMIC_RELAXED) < wall_ns)
+		__atomic_store_n(&stat->last_loss_wall_ns, wall_ns, __ATOMIC_RELAXED);
+}
+
+void
+osp_runstat_note_loss(osp_runstat *stat)
+{
+	osp_runstat_note_loss_at(
+		stat,
+		osp_mono_now() +
+			__atomic_load_n(&stat->wall_offset_ns, __ATOMIC_RELAXED));
 }
 
 /* Calls futex() on the bell. All processes that have the file mapped share it, so

@@ -52,7 +52,10 @@ typedef struct osp_runstat
 	uint64_t retiring_ring;
 	uint64_t retiring_records;
 	uint64_t retiring_dropped;
-	char pad2[8];
+
+	/* When something was lost last: points, a session without a ring, damaged bytes. 0:
+	 * nothing yet. Rings that exist have times of their own. */
+	int64_t last_loss_wall_ns;
 
 	/* contexts, by osp_verdict */
 	uint64_t contexts[16];
@@ -121,6 +124,10 @@ osp_runstat_sub(uint64_t *counter, uint64_t n)
 void osp_runstat_note_error(osp_runstat *stat, const char *text,
 							int64_t wall_ns);
 
+/* Notes that something is lost now, or was at that time. */
+void osp_runstat_note_loss(osp_runstat *stat);
+void osp_runstat_note_loss_at(osp_runstat *stat, int64_t wall_ns);
+
 /* CLOCK_REALTIME - CLOCK_MONOTONIC now, the most precise of a few readings. */
 int64_t osp_wall_offset_now(void);
 
@@ -133,6 +140,8 @@ typedef struct osp_run_totals
 	uint64_t written; /* records, including those of removed rings */
 	uint64_t dropped;
 	uint64_t waiting_bytes;
+	int64_t
+		last_loss_wall_ns; /* of the status file and of all rings; 0: none */
 } osp_run_totals;
 
 /* Reads the totals. Other processes continue to count meanwhile, so they need not add

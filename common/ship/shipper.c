@@ -292,6 +292,8 @@ count_lost(osp_shipper *s, shipper_slot *slot)
 			osp__losses_count(s, &base_id, lost);
 	}
 	osp_runstat_add(&s->stat->spool_dropped, points);
+	if (points > 0)
+		osp_runstat_note_loss(s->stat);
 	osp__shipper_log(s,
 					 OSP_LOG_WARNING,
 					 "%llu points are lost: neither the collector nor the "

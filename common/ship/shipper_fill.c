@@ -57,6 +57,8 @@ add_record(osp_shipper *s, shipper_slot *slot, shipper_ring *r,
 	if (status == OSP_ENOMEM ||
 		(status == OSP_EFULL && osp_batch_count(slot->batch) > 0))
 		return status;
+	if (status != OSP_OK)
+		osp_runstat_note_loss(s->stat);
 	if (status == OSP_EFULL)
 		osp_runstat_add(&s->stat->refused, 1);
 	else if (status != OSP_OK)
@@ -202,7 +204,10 @@ osp__fill_from_spool(osp_shipper *s, shipper_slot *slot)
 			break;
 		}
 		if (status != OSP_OK)
+		{
 			osp_runstat_add(&s->stat->corrupt_bytes, json.len);
+			osp_runstat_note_loss(s->stat);
+		}
 		slot->spool_points++;
 	}
 	osp__spool_publish(s);
@@ -293,6 +298,8 @@ osp__spool_publish(osp_shipper *s)
 	uint64_t corrupt =
 		osp_spool_corrupt(s->spool) - osp_spool_unfinished(s->spool);
 
+	if (corrupt != s->spool_corrupt_seen)
+		osp_runstat_note_loss(s->stat);
 	osp_runstat_add(&s->stat->corrupt_bytes, corrupt - s->spool_corrupt_seen);
 	s->spool_corrupt_seen = corrupt;
 	__atomic_store_n(

@@ -199,12 +199,24 @@ uncounted_of(const shipper_ring *r)
 						   r->dropped_counted};
 }
 
+/* Notes in the status file when the ring has dropped its last record. */
+static void
+note_drops(osp_runstat *stat, const shipper_ring *r)
+{
+	int64_t dropped_ns =
+		__atomic_load_n(&r->ring.header->dropped_ns, __ATOMIC_RELAXED);
+
+	if (dropped_ns != 0)
+		osp_runstat_note_loss_at(stat, dropped_ns + stat->wall_offset_ns);
+}
+
 /* Adds the ring's new records and drops to the status file's counters. */
 static void
 count_records(osp_shipper *s, shipper_ring *r)
 {
 	uncounted now = uncounted_of(r);
 
+	note_drops(s->stat, r);
 	osp_runstat_add(&s->stat->retired_records, now.records);
 	osp_runstat_add(&s->stat->retired_dropped, now.dropped);
 	r->records_counted += now.records;
@@ -453,6 +465,7 @@ begin_removal(osp_runstat *stat, const shipper_ring *r)
 {
 	uncounted now = uncounted_of(r);
 
+	note_drops(stat, r);
 	stat->retiring_ring = r->number;
 	stat->retiring_records = stat->retired_records + now.records;
 	stat->retiring_dropped = stat->retired_dropped + now.dropped;
@@ -560,5 +573,6 @@ osp__ring_count_corrupt(osp_shipper *s, shipper_ring *r)
 	if (OSP_LIKELY(corrupt == r->corrupt_seen))
 		return;
 	osp_runstat_add(&s->stat->corrupt_bytes, corrupt - r->corrupt_seen);
+	osp_runstat_note_loss(s->stat);
 	r->corrupt_seen = corrupt;
 }

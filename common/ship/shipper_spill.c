@@ -227,6 +227,7 @@ drop_oldest(osp_shipper *s, shipper_ring *r)
 		return;
 	s->outage_lost += dropped;
 	osp_runstat_add(&s->stat->spool_dropped, dropped);
+	osp_runstat_note_loss(s->stat);
 	log_loss(s);
 }
 

@@ -143,6 +143,7 @@ count_result(osp_shipper *s, const osp_send_result *result)
 	if (result->refused == 0)
 		return;
 	osp_runstat_add(&s->stat->refused, result->refused);
+	osp_runstat_note_loss(s->stat);
 	osp__shipper_note_error(s, result->err.msg);
 	if (s->refusal_logged)
 		return;

@@ -103,6 +103,18 @@ pgosp_context_of_setting(void)
 	return &setting;
 }
 
+const pgospContext *
+pgosp_context_of_untraced(void)
+{
+	static pgospContext context;
+
+	context.source = PGOSP_SOURCE_SETTING;
+	context.verdict = verify(osp_str_of(pgosp_trace_info),
+							 osp_str_of(pgosp_trace_hmac),
+							 &context.ids);
+	return &context;
+}
+
 static bool
 same_as_last_comment(osp_str info, osp_str hmac)
 {

@@ -155,7 +155,12 @@ reason_for_nothing(const pgospContext *context)
 	if (!pgosp_enabled)
 		return "osprofiler.enabled is off";
 	if (pgosp_untraced)
-		return "osprofiler.untraced is on";
+	{
+		reason = context->source == PGOSP_SOURCE_SETTING
+					 ? reason_in_context(context)
+					 : NULL;
+		return reason != NULL ? reason : "osprofiler.untraced is on";
+	}
 	if (pgosp_loaded_at > GetCurrentStatementStartTimestamp())
 		return "the module was not loaded when this statement began; add "
 			   "osprofiler to session_preload_libraries";
@@ -186,7 +191,10 @@ row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 Datum
 pgosp_context(PG_FUNCTION_ARGS)
 {
-	const pgospContext *context = context_now();
+	const pgospContext *context =
+		pgosp_untraced && (pgosp_has_trace_info || pgosp_has_trace_hmac)
+			? pgosp_context_of_untraced()
+			: context_now();
 	const pgospPoint *current = pgosp_current;
 	const char *source = source_name(context->source);
 	Datum values[CONTEXT_COLUMNS] = {0};

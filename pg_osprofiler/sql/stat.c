@@ -18,7 +18,7 @@
 
 PG_FUNCTION_INFO_V1(pgosp_stat);
 
-#define STAT_COLUMNS 21
+#define STAT_COLUMNS 22
 
 /* Values of the row, added from left to right. */
 typedef struct pgospRow
@@ -130,6 +130,9 @@ add_totals(pgospRow *row, const osp_run_totals *totals)
 	add(row,
 		TimestampTzGetDatum(pgosp_wall_time(stat->last_error_wall_ns)),
 		stat->last_error_wall_ns == 0);
+	add(row,
+		TimestampTzGetDatum(pgosp_wall_time(totals->last_loss_wall_ns)),
+		totals->last_loss_wall_ns == 0);
 }
 
 Datum

@@ -61,8 +61,10 @@ count_untraced(void)
 {
 	osp_runstat *stat = pgosp_runstat();
 
-	if (stat != NULL)
-		osp_runstat_add(&stat->untraced, 1);
+	if (stat == NULL)
+		return;
+	osp_runstat_add(&stat->untraced, 1);
+	osp_runstat_note_loss(stat);
 }
 
 static void

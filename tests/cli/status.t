@@ -215,7 +215,25 @@ SKIP:
 		"file://$dir/traces");
 	($status, $out) = run_cli('status', '--run-directory', $lonely);
 	is($status, 3, 'lost points: exit status');
-	like($out, qr/\A\d+ points were lost: \d+ found no room in a ring\nrun /, 'lost points');
+	like($out, qr/\A\d+ points were lost: \d+ found no room in a ring, the last at (2\S+)\nrun [\s\S]*^last loss +\1$/m,
+		'lost points, and when');
+	($status, $out) = run_cli('status', '--run-directory', $lonely, '--since', '1h');
+	is($status, 3, '--since: lost since then');
+	($status, $out, $err) = run_cli('status', '--run-directory', $lonely, '--since', '2000-01-01');
+	is($status, 3, '--since: a moment');
+	sleep 1;
+	($status, $out) = run_cli('status', '--run-directory', $lonely, '--since', '500ms');
+	is($status, 0, '--since: nothing was lost since then');
+	like($out, qr/\Arun directory [\s\S]*^last loss +2/m, '... but the counters and the time are there');
+	($status, $out) = run_cli('status', '--run-directory', $lonely, '--since', '500ms', '--json');
+	is("$status|@{ decode_json($out)->{troubles} }", '0|', '... in JSON, too');
+	like(decode_json($out)->{last_loss_time}, qr/^2\d{3}-/, '... with the time');
+	like((run_cli('status', '--run-directory', $lonely, '--metrics'))[1],
+		qr/^osprofiler_last_loss_timestamp_seconds\{[^}]*\} 1\d{9}$/m, '... and in the metrics');
+	like((run_cli('doctor', '--run-directory', $lonely))[1],
+		qr/^good +agent +none is at work, [^\n]*; \d+ points were lost: \d+ found no room in a ring, the last at 2/m,
+		'doctor says what was lost');
+	usage_error(qr/--since/, 'status', '--since', 'never');
 }
 
 one_error(qr/No space left/, 'status', '--run-directory', $run,

@@ -11,7 +11,9 @@ use FindBin;
 use lib "$FindBin::RealBin/../lib";
 use IO::Socket::UNIX;
 use IPC::Run;
+use IO::Socket::INET;
 use JSON::PP;
+use POSIX ();
 use OspTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -148,6 +150,7 @@ $node->safe_psql('postgres',
 
 # --- keys ---------------------------------------------------------------------
 
+my $rejected = $node->safe_psql('postgres', 'SELECT contexts_rejected FROM osprofiler.stat');
 broken('a wrong key', 'server_key', qr/signature matches none of the HMAC keys/,
 	before => 'export OSPROFILER_HMAC_KEYS=ANOTHER_KEY');
 write_file($node->basedir . '/keys', "SECRET_KEY\n", 0600);
@@ -221,6 +224,8 @@ $node->append_conf('postgresql.conf', "osprofiler.hmac_keys = ''\nosprofiler.hma
 $node->reload;
 $node->poll_query_until('postgres', "SELECT current_setting('osprofiler.hmac_keys_file') = ''");
 $step = broken('a server without keys', 'server_key', qr/no HMAC key/i, before => $before);
+is($node->safe_psql('postgres', 'SELECT contexts_rejected FROM osprofiler.stat'), $rejected,
+	'... and what doctor tried is not counted as refused');
 is((stat $node->data_dir . '/osprofiler.keys')[2] & 0777, 0600, 'a server without keys: the file is closed to others');
 like(slurp_file($node->data_dir . '/osprofiler.keys'), qr/\ASECRET_KEY\n\z/, 'a server without keys: it has the key');
 unlike(slurp_file($node->logfile), qr/SECRET_KEY/, 'a server without keys: the log has not');
@@ -527,13 +532,44 @@ $node->safe_psql('postgres', 'ALTER ROLE plain RESET osprofiler.statement_text')
 	$node->poll_query_until('postgres', 'SELECT shipper_pid IS NULL AND waiting_bytes > 0 FROM osprofiler.stat') or die 'a shipper';
 	$step = broken('samples: no program, and points wait', 'shipper', qr{^none is at work: there is no program \Q$program\E}, not_mended => 1);
 	write_file($program, "#!/bin/sh\nexit 1\n", 0700);
-	broken('samples: a program that does not work, and points wait', 'shipper', qr{^none is at work, so operations wait in the server, [1-9]\d* bytes}, not_mended => 1);
+	my $error_is = sub { $node->reload; $node->poll_query_until('postgres', "SELECT last_error ~ '$_[0]' FROM osprofiler.stat") or die "no $_[0]" };
+	$error_is->('^the agent ended');
+	$step = broken('samples: a program that does not work, and points wait', 'shipper', qr{^none is at work, so operations wait in the server, [1-9]\d* bytes}, not_mended => 1);
+	is($step->{do}, "the server's log says why, in lines with 'osprofiler agent:'; the server tries it every 30 seconds", '... what to do');
+	chmod 0600, $program;
+	$error_is->('^cannot run .*denied');
+	$step = broken('samples: a program that may not be run', 'shipper', qr{^none is at work, so operations wait in the server, [^:]*: cannot run "\Q$program\E": Permission denied$}, not_mended => 1);
+	like($step->{do}, qr/^make the program executable for the server's user, or name another one in osprofiler\.agent; the server tries it every 30 seconds$/, '... what to do');
 	reset_setting('osprofiler.agent');
 	$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET ALL');
 	$node->poll_query_until('postgres', 'SELECT waiting_bytes = 0 FROM osprofiler.stat') or die 'points wait';
 	is(steps()->{keys}{verdict}, 'wrong', 'without samples a key is missing');
 }
 $node->safe_psql('postgres', 'ALTER ROLE plain RESET ALL');
+
+# A collector without room, and what waits for it.
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16, ReuseAddr => 1) or die "listen: $!";
+my $full_disk = fork // die "fork: $!";
+if ($full_disk == 0)
+{
+	alarm 120;
+	while (my $client = $listener->accept)
+	{
+		syswrite $client, "-ERR No space left on device\r\n" x 8 if sysread $client, my $request, 65536;
+	}
+	POSIX::_exit(0);
+}
+setting('osprofiler.connection_string', "'redis://127.0.0.1:@{[ $listener->sockport ]}'");
+$step = broken('a full disk', 'shipper', qr/^the server's collector does not take what is delivered, \d+ points wait: .*No space left on device/, not_mended => 1);
+is($step->{do}, "make room in its file system: what waits is delivered then; 'osprofiler trace prune' removes old traces", '... what to do');
+kill 'KILL', $full_disk;
+waitpid $full_disk, 0;
+setting('osprofiler.agent', "'/nonexistent'");
+$node->poll_query_until('postgres', 'SELECT shipper_pid IS NULL FROM osprofiler.stat') or die 'a shipper';
+broken('points in the spool, and no shipper', 'shipper', qr{^none is at work: there is no program /nonexistent}, not_mended => 1);
+reset_setting('osprofiler.agent');
+reset_setting('osprofiler.connection_string');
+$node->poll_query_until('postgres', 'SELECT waiting_bytes = 0 AND spool_points = 0 FROM osprofiler.stat') or die 'points wait';
 
 # Of what the server samples nothing is doctor's own.
 {
