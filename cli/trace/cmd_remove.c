@@ -32,7 +32,8 @@ static const char delete_help[] =
 	"Removes traces from a collector, for good. Exit status 1 if one of them was\n"
 	"not there. TRACE is an id, or at least its first 8 characters; 'last' for the\n"
 	"trace of your last 'osprofiler run', 'last~1' for the one before it; or 'newest'\n"
-	"for the one that ended last, whoever made it.\n"
+	"for the one that ended last, whoever made it. A server's traces are removed from\n"
+	"its collector, which --connection-string names.\n"
 	"\n" CLI_COLLECTOR_HELP "  -h, --help                this text\n";
 
 static const char prune_help[] =
@@ -45,21 +46,37 @@ static const char prune_help[] =
 
 enum
 {
-	OPT_OLDER_THAN = CLI_OPT_FIRST_FREE
+	OPT_OLDER_THAN = CLI_OPT_FIRST_FREE,
+	OPT_SERVER
 };
 
+/* --server is there for its message. */
 static const struct option delete_longs[] = {
 	CLI_COLLECTOR_OPTIONS,
+	{"server", required_argument, NULL, OPT_SERVER},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
 static const struct option prune_longs[] = {
 	CLI_COLLECTOR_OPTIONS,
+	{"server", required_argument, NULL, OPT_SERVER},
 	{"older-than", required_argument, NULL, OPT_OLDER_THAN},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
+
+/* Says how traces are removed that a server has stored: it hands them out, but removes
+ * none for its users. */
+static int
+refuse_server(void)
+{
+	return cli_usage(
+		"--server only reads. Name the collector that the server delivers to "
+		"by --connection-string; the default one is in the data directory, and "
+		"its user removes from it: --connection-string "
+		"sqlite:///DATA_DIRECTORY/osprofiler/pgsql_tmp/traces.db");
+}
 
 /* Prints how many traces were removed, after the lines of said. */
 static int
@@ -264,6 +281,8 @@ cmd_delete(int argc, char **argv)
 	{
 		if (c == 'h')
 			return cli_help(delete_help);
+		if (c == OPT_SERVER)
+			return refuse_server();
 		if (c == '?' || !cli_collector_option(&collector, c, optarg))
 			return CLI_USAGE;
 	}
@@ -301,6 +320,8 @@ cmd_prune(int argc, char **argv)
 	{
 		if (c == 'h')
 			return cli_help(prune_help);
+		if (c == OPT_SERVER)
+			return refuse_server();
 		if (c == OPT_OLDER_THAN)
 		{
 			if (!cli_duration("--older-than", optarg, AGE_MAX, &age_s))

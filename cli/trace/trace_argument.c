@@ -424,6 +424,30 @@ report_waiting_as(const cli_mark *mark, const osp_id *id)
 	return found;
 }
 
+/*
+ * May points of the trace be among those that wait? Where a shipper is at work, they
+ * may; elsewhere they are looked for. What a former run or a stopped server left of
+ * other traces says nothing about this one.
+ */
+static bool
+may_wait(const cli_mark *mark, const char *name)
+{
+	unsigned form;
+	osp_id id;
+
+	if (cli_mark_is_moving(mark))
+		return true;
+	for (form = 0; osp_trace_name_form(osp_str_of(name), form, &id); form++)
+	{
+		size_t next = 0;
+		uint64_t points;
+
+		if (cli_mark_next_trace(mark, &id, &next, &points) != NULL)
+			return true;
+	}
+	return false;
+}
+
 static void
 report_waiting(const cli_mark *mark, const char *name)
 {
@@ -458,6 +482,8 @@ load_stored(cli_source *source, const char *name, osp_report **report)
 		result = await_others(source, name, report);
 	if (result == CLI_OK && mark != NULL && osp_report_points(*report) > 0)
 		report_waiting(mark, name);
+	if (mark != NULL && why[0] != '\0' && !may_wait(mark, name))
+		why[0] = '\0';
 	cli_mark_free(mark);
 	if (result == CLI_OK && osp_report_points(*report) == 0)
 		result = cli_report_absence(source, name, *report, why);

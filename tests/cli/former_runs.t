@@ -50,6 +50,20 @@ cmp_ok($points, '>', 0, 'points wait in the spool of the run');
 like($said, qr/not everything was delivered to [^\n]*; the next 'osprofiler run' delivers the rest; to deliver it earlier, run: osprofiler agent --run-directory \Q$left\E --once$/m,
 	'run says who delivers the rest');
 
+# Of another trace nothing waits there.
+{
+	my ($status, $out, $err) = run_cli('trace', 'show', '--no-wait', '--connection-string', "file://$dir/none_of_it",
+		'11111111-2222-4333-8444-555555555555');
+
+	isnt($status, 0, 'a trace that is not known: exit status');
+	unlike($err, qr/wait/, '... what waits of other traces is not named');
+	($status, $out, $err) = run_cli('trace', 'show', '--wait', '1s', '--connection-string', "file://$dir/none_of_it",
+		'11111111-2222-4333-8444-555555555555');
+	unlike($err, qr/points? waits? in|\Q$left\E/, '... not even if one waits for it');
+	($status, $out, $err) = run_cli('trace', 'show', '--wait', '1s', '--connection-string', "file://$dir/none_of_it", $id);
+	like($err, qr/\Q$left\E/, '... but for the trace itself it is');
+}
+
 # --- status: first in a directory in which nobody but runs has traced --------------
 
 my $words = qr/$points points wait in \Q$left\E, left by a former 'osprofiler run' \(last error: [^\n]+\); the next 'osprofiler run' delivers that; to deliver it earlier, run: osprofiler agent --once/;

@@ -25,6 +25,8 @@ one_error(qr{cannot list the traces of \Q$uri\E: cannot open \Q$dir\E/traces\.db
 	'trace', 'list', @at);
 one_error(qr{cannot open \Q$dir\E/traces\.db: No such file}, 'trace', 'delete',
 	@at, 'a');
+usage_error(qr/--server only reads\. Name the collector that the server delivers to by --connection-string; .*sqlite:\/\/\/DATA_DIRECTORY\/osprofiler\/pgsql_tmp\/traces\.db/,
+	'trace', $_, '--server', 'dbname=x', 'a') for 'delete', 'prune';
 one_error(qr{cannot open \Q$dir\E/traces\.db: No such file}, 'trace', 'prune',
 	@at, '--older-than', '1d');
 ok(!-e "$dir/traces.db", 'looking makes no file');
