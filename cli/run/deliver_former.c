@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "control_text.h"
 #include "run/former_runs.h"
 
 #define LINE_MAX_BYTES ((size_t) 64 * 1024)
@@ -28,6 +29,27 @@ log_delivered(uint64_t points, osp_log_fn log)
 	log(NULL, OSP_LOG_INFO, line);
 }
 
+/* Appends who delivers what is left: this command has just failed to. */
+static void
+add_who_delivers(osp_buf *line, const former_run *run)
+{
+	if (run->collector == RUN_COLLECTOR_NONE)
+		former_run_add_advice(line, run);
+	else if (run->collector == RUN_COLLECTOR_LOCKED)
+	{
+		osp_buf_add_str(line, OSP_STR("set OSPROFILER_CONNECTION_STRING to "));
+		cli_add_visible(line, osp_str_of(run->locked));
+		osp_buf_add_str(line,
+						OSP_STR(" with its password, which is not stored; then "
+								"the next 'osprofiler run' delivers that, or "
+								"this command"));
+	}
+	else
+		osp_buf_add_str(line,
+						OSP_STR("the next 'osprofiler run' delivers that, or "
+								"this command, once the collector takes it"));
+}
+
 static void
 log_left(const former_run *run, osp_log_fn log)
 {
@@ -36,7 +58,7 @@ log_left(const former_run *run, osp_log_fn log)
 	osp_buf_init(&line, &osp_allocator_default, LINE_MAX_BYTES);
 	former_run_add_words(&line, run);
 	osp_buf_add_str(&line, OSP_STR("; "));
-	former_run_add_advice(&line, run);
+	add_who_delivers(&line, run);
 	if (osp_buf_status(&line) == OSP_OK && line.ptr != NULL)
 		log(NULL, OSP_LOG_WARNING, line.ptr);
 	osp_buf_term(&line);
