@@ -252,26 +252,22 @@ is_interrupted(void *ctx)
 }
 
 /*
- * Connects to the server that the command has used. Its answers are waited for until
- * the user interrupts: a lock may keep them back for as long as somebody holds it.
+ * Connects to the server that the command has used. It is waited for until the user
+ * interrupts, also while it connects: a lock may keep them back for as long as somebody holds it.
  */
 static osp_status
 connect_server(const run_state *run, cli_server **server, osp_error *err)
 {
 	char conninfo[1024];
-	osp_status status;
 
 	*server = NULL;
 	err->msg[0] = '\0';
 	if (!run_seen_is_local(&run->follow.seen))
 		return OSP_EUNSUPPORTED;
 	run_seen_conninfo(&run->follow.seen, conninfo, sizeof(conninfo));
-	status = cli_server_open(conninfo, server, err);
-	if (status != OSP_OK)
-		return status;
 	asking = &run->child;
-	cli_server_bound(*server, is_interrupted, ASK_TIMEOUT_MS);
-	return OSP_OK;
+	return cli_server_open_bound(
+		conninfo, is_interrupted, ASK_TIMEOUT_MS, server, err);
 }
 
 void

@@ -44,10 +44,17 @@ static uint64_t
 find_known(const run_state *run, osp_error *err)
 {
 	uint64_t known = run_server_known(run);
+	osp_status status = OSP_OK;
 
 	*err = (osp_error){OSP_OK, ""};
-	if (known == 0 && run_server_fetch(run, err) == OSP_OK)
+	if (known == 0)
+		status = run_server_fetch(run, err);
+	if (known == 0 && status == OSP_OK)
 		known = run_server_known(run);
+
+	/* The status knows better what the server's message means. */
+	if (status != OSP_OK)
+		err->code = status;
 	return known < run->follow.seen.libpq ? known : run->follow.seen.libpq;
 }
 
@@ -67,11 +74,13 @@ add_unknown(osp_buf *text, const run_state *run)
 			"docs/client.md, \"How the server is told\")");
 }
 
-/* Is it unknown what the server has recorded? */
+/* Is it unknown what the server has recorded? It is, too, if the server, or a pooler
+ * before it, lets nobody in or refuses a transaction. */
 static bool
 has_not_answered(osp_status status)
 {
-	return status == OSP_EUNAVAIL || status == OSP_EINTR;
+	return status == OSP_EUNAVAIL || status == OSP_EINTR ||
+		   status == OSP_EREFUSED;
 }
 
 static void

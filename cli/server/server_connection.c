@@ -33,6 +33,11 @@
 enum
 {
 	CONNECTION_OK = 0,
+	CONNECTION_BAD = 1,
+	PGRES_POLLING_FAILED = 0,
+	PGRES_POLLING_READING = 1,
+	PGRES_POLLING_WRITING = 2,
+	PGRES_POLLING_OK = 3,
 	PGRES_COMMAND_OK = 1,
 	PGRES_TUPLES_OK = 2,
 	PG_DIAG_SQLSTATE = 'C',
@@ -62,6 +67,10 @@ typedef struct libpq
 	void (*PQconninfoFree)(PQconninfoOption *options);
 	PGconn *(*PQconnectdbParams)(const char *const *keywords,
 								 const char *const *values, int expand_dbname);
+	PGconn *(*PQconnectStartParams)(const char *const *keywords,
+									const char *const *values,
+									int expand_dbname);
+	int (*PQconnectPoll)(PGconn *conn);
 	void (*PQfinish)(PGconn *conn);
 	int (*PQstatus)(const PGconn *conn);
 	char *(*PQerrorMessage)(const PGconn *conn);
@@ -100,6 +109,8 @@ static const struct
 	FUNCTION(PQconninfoParse),
 	FUNCTION(PQconninfoFree),
 	FUNCTION(PQconnectdbParams),
+	FUNCTION(PQconnectStartParams),
+	FUNCTION(PQconnectPoll),
 	FUNCTION(PQfinish),
 	FUNCTION(PQstatus),
 	FUNCTION(PQerrorMessage),
@@ -301,11 +312,69 @@ typedef struct server_place
 {
 	const char *conninfo;
 	const char *database;
-	bool is_bare; /* preload no library that settings name */
+	bool is_bare;                   /* preload no library that settings name */
+	bool (*interrupted)(void *ctx); /* ends the attempt; may be NULL */
 } server_place;
 
 /* Start-up options that only a superuser may give. */
 #define BARE_OPTIONS "-c session_preload_libraries= -c local_preload_libraries="
+
+/* How long a connection may take, in seconds; connect_timeout, which only blocking
+ * connections heed, has the same. */
+#define CONNECT_TIMEOUT   5
+#define TEXT_OF(value)    TEXT_OF_IT(value)
+#define TEXT_OF_IT(value) #value
+
+/* Goes on connecting until that succeeds or fails, or notes why it gives up. */
+static void
+await_connection(cli_server *server)
+{
+	int64_t end_ns =
+		osp_mono_now() + CONNECT_TIMEOUT * INT64_C(1000) * NS_PER_MS;
+	int state = PGRES_POLLING_WRITING;
+
+	while (pq.PQstatus(server->conn) != CONNECTION_BAD &&
+		   state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED)
+	{
+		struct pollfd polled = {pq.PQsocket(server->conn),
+								state == PGRES_POLLING_READING ? POLLIN
+															   : POLLOUT,
+								0};
+
+		(void) poll(&polled, 1, SLICE_MS);
+		if (server->interrupted(NULL))
+		{
+			(void) osp_error_set(&server->given_up, OSP_EINTR, "interrupted");
+			return;
+		}
+		if (osp_mono_now() >= end_ns)
+		{
+			(void) osp_error_set(&server->given_up,
+								 OSP_EUNAVAIL,
+								 "the server does not answer within %d s",
+								 CONNECT_TIMEOUT);
+			return;
+		}
+		if (polled.revents != 0)
+			state = pq.PQconnectPoll(server->conn);
+	}
+}
+
+/* Connects with these settings; waits in a way that can be interrupted if the server is
+ * bound so. */
+static void
+connect_with(cli_server *server, const char *const *keywords,
+			 const char *const *values)
+{
+	if (server->interrupted == NULL)
+	{
+		server->conn = pq.PQconnectdbParams(keywords, values, 1);
+		return;
+	}
+	server->conn = pq.PQconnectStartParams(keywords, values, 1);
+	if (server->conn != NULL)
+		await_connection(server);
+}
 
 /* Tries to connect. Returned owned, also if the server refuses; NULL: no memory. */
 static cli_server *
@@ -321,8 +390,12 @@ try_to_connect(const server_place *place)
 							  place->is_bare ? "options" : NULL,
 							  NULL,
 							  NULL};
-	const char *values[] = {
-		"5", "osprofiler", place->conninfo, BARE_OPTIONS, NULL, NULL};
+	const char *values[] = {TEXT_OF(CONNECT_TIMEOUT),
+							"osprofiler",
+							place->conninfo,
+							BARE_OPTIONS,
+							NULL,
+							NULL};
 	cli_server *server = calloc(1, sizeof(*server));
 
 	if (place->database != NULL)
@@ -331,9 +404,11 @@ try_to_connect(const server_place *place)
 		values[place->is_bare ? 4 : 3] = place->database;
 	}
 	if (server != NULL)
-		server->conn = pq.PQconnectdbParams(keywords, values, 1);
-	if (server != NULL)
+	{
+		server->interrupted = place->interrupted;
 		server->is_bare = place->is_bare;
+		connect_with(server, keywords, values);
+	}
 	if (server == NULL || server->conn != NULL)
 		return server;
 	free(server);
@@ -428,6 +503,13 @@ hand_over(cli_server *server, cli_server **out, osp_error *err)
 	}
 	if (server == NULL)
 		return osp_error_set(err, OSP_ENOMEM, "out of memory");
+	if (server->given_up.code != OSP_OK)
+	{
+		status = osp_error_set(
+			err, server->given_up.code, "%s", server->given_up.msg);
+		cli_server_close(server);
+		return status;
+	}
 	answered = has_answered(server);
 	status = set_message(err,
 						 answered ? OSP_EREFUSED : OSP_EUNAVAIL,
@@ -452,15 +534,23 @@ prepare_to_connect(const char *conninfo, osp_error *err)
 osp_status
 cli_server_open(const char *conninfo, cli_server **out, osp_error *err)
 {
+	return cli_server_open_bound(conninfo, NULL, 0, out, err);
+}
+
+osp_status
+cli_server_open_bound(const char *conninfo, bool (*interrupted)(void *ctx),
+					  unsigned deadline_ms, cli_server **out, osp_error *err)
+{
+	const server_place place = {.conninfo = conninfo,
+								.interrupted = interrupted};
 	osp_status status = prepare_to_connect(conninfo, err);
 
 	*out = NULL;
-	return status == OSP_OK
-			   ? hand_over(
-					 try_to_connect(&(server_place){.conninfo = conninfo}),
-					 out,
-					 err)
-			   : status;
+	if (status == OSP_OK)
+		status = hand_over(try_to_connect(&place), out, err);
+	if (status == OSP_OK)
+		cli_server_bound(*out, interrupted, deadline_ms);
+	return status;
 }
 
 /* Connects as this user of the host. Replaces *server if that succeeds. */

@@ -30,6 +30,15 @@ osp_status cli_server_open(const char *conninfo, cli_server **out,
 						   osp_error *err) OSP_MUST_CHECK;
 
 /*
+ * Connects as cli_server_open does, bound as by cli_server_bound(): interrupted() also
+ * ends the wait for the connection.
+ */
+osp_status cli_server_open_bound(const char *conninfo,
+								 bool (*interrupted)(void *ctx),
+								 unsigned deadline_ms, cli_server **out,
+								 osp_error *err) OSP_MUST_CHECK;
+
+/*
  * Connects as cli_server_open does, for a command that root may call. If the
  * server refuses root, it is tried again as the user of this host with the
  * role's name, then as the system user of the server. Afterwards this process

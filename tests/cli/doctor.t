@@ -518,6 +518,8 @@ write_file("$dir/fake_pq.c", <<'END');
 void *PQconninfoParse(const char *c, char **e) { static void *end[16]; return end; }
 void PQconninfoFree(void *o) {}
 void *PQconnectdbParams(const char *const *k, const char *const *v, int e) { return "c"; }
+void *PQconnectStartParams(const char *const *k, const char *const *v, int e) { return "c"; }
+int PQconnectPoll(void *c) { return 3; }
 void PQfinish(void *c) {}
 int PQstatus(const void *c) { return 0; }
 char *PQerrorMessage(const void *c) { return ""; }

@@ -190,6 +190,63 @@ psql('alter role anna reset osprofiler.min_duration');
 	close $holder;
 }
 
+# Nor is one that takes the connection, and says nothing: a signal ends that, too.
+{
+	my ($postmaster) = slurp("$dir/server/data/postmaster.pid") =~ /\A(\d+)/ or die 'postmaster.pid';
+	my $pid = fork // die "fork: $!";
+
+	if ($pid == 0)
+	{
+		open STDERR, '>', "$dir/connecting";
+		open STDOUT, '>', "$dir/connecting.out";
+		exec($osprofiler, 'run', 'sh', '-c', "psql -XAtc 'select 1'; kill -STOP $postmaster; touch $dir/stopped") or POSIX::_exit(127);
+	}
+	wait_for('a server that is stopped', sub { -e "$dir/stopped" });
+	select undef, undef, undef, 1.5;
+	my $began = time;
+	kill 'INT', $pid;
+	waitpid $pid, 0;
+	my $result = $?;
+	kill 'CONT', $postmaster;
+	cmp_ok(time - $began, '<', 3, 'a server that takes a connection and says nothing: a signal ends the waiting');
+	is($result, 0, '... not the run');
+	like(slurp("$dir/connecting"), qr/could not be asked for its operations \(interrupted\)/, '... which says so');
+}
+
+# A server that lets nobody in any more was not asked.
+{
+	my ($status, $out, $words) = seen('sh', '-c', q{psql -XAtc 'select 1'; psql -XAtqd template1 -c 'alter database postgres allow_connections false'});
+
+	like($words, qr/; the server could not be asked for its operations \([^\n]*not currently accepting connections[^\n]*\), try: /, 'a server that refuses the connection was not asked');
+	run('psql', '-XAtqd', 'template1', '-c', 'alter database postgres allow_connections true');
+}
+
+# A pooler that allows no transaction cannot be asked either.
+if (need_program('pgbouncer', 'test', '-x', '/usr/sbin/pgbouncer'))
+{
+	my $port = 20000 + $$ % 10000;
+
+	write_file("$dir/bouncer.ini", "[databases]\n* = host=$ENV{PGHOST} user=$ENV{PGUSER}\n[pgbouncer]\npool_mode = statement\n"
+		  . "listen_addr =\nunix_socket_dir = $dir\nlisten_port = $port\nauth_type = any\n");
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0)
+	{
+		open STDOUT, '>', "$dir/bouncer.log";
+		open STDERR, '>&', \*STDOUT;
+		exec '/usr/sbin/pgbouncer', '-q', "$dir/bouncer.ini";
+	}
+	wait_for('pgbouncer: is up', sub { -S "$dir/.s.PGSQL.$port" });
+	{
+		local @ENV{qw(PGHOST PGPORT)} = ($dir, $port);
+		my ($status, $out, $words) = seen('psql', '-XAtc', 'select 1');
+
+		like($words, qr/\A1 statement of PostgreSQL; the server could not be asked for its operations \((?:FATAL: +)?transaction blocks not allowed in statement pooling mode\), try: /,
+			'pgbouncer in statement mode: the server was not asked');
+	}
+	kill 'TERM', $pid;
+	waitpid $pid, 0;
+}
+
 # --- who may read -------------------------------------------------------------
 
 # A server that refuses is asked once.
