@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/parse.h"
@@ -62,6 +63,9 @@ static const char help[] =
 	"  --once                    deliver what is there, and end; without\n"
 	"                            --run-directory also what former runs of\n"
 	"                            'osprofiler run' left\n"
+	"  --log-times               begin each line on stderr with the time (UTC) and "
+	"the\n"
+	"                            process, as in PostgreSQL's log\n"
 	"  -h, --help                this text\n"
 	"\n"
 	"Exit status: 0, 1 after an error (with --once also if points are left), 2 "
@@ -77,7 +81,8 @@ enum
 	OPT_SERVICE,
 	OPT_HOST,
 	OPT_CONF,
-	OPT_ONCE
+	OPT_ONCE,
+	OPT_LOG_TIMES
 };
 
 static const struct option longs[] = {
@@ -90,6 +95,7 @@ static const struct option longs[] = {
 	{"host", required_argument, NULL, OPT_HOST},
 	{"conf", required_argument, NULL, OPT_CONF},
 	{"once", no_argument, NULL, OPT_ONCE},
+	{"log-times", no_argument, NULL, OPT_LOG_TIMES},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -110,6 +116,28 @@ typedef struct agent_args
 	bool help;
 } agent_args;
 
+/* Do lines begin with the time? They share PostgreSQL's log with lines that do. */
+static bool log_has_times = false;
+
+/* Appends time and process, as PostgreSQL's log_line_prefix does by default. */
+static void
+add_time(osp_buf *text)
+{
+	struct timespec now;
+	struct tm utc;
+	char begin[32];
+
+	(void) clock_gettime(CLOCK_REALTIME, &now);
+	if (gmtime_r(&now.tv_sec, &utc) == NULL ||
+		strftime(begin, sizeof(begin), "%Y-%m-%d %H:%M:%S", &utc) == 0)
+		return;
+	osp_buf_addf(text,
+				 "%s.%03ld UTC [%ld] ",
+				 begin,
+				 now.tv_nsec / 1000000,
+				 (long) getpid());
+}
+
 static void
 log_line(void *ctx, osp_log_level level, const char *line)
 {
@@ -118,6 +146,8 @@ log_line(void *ctx, osp_log_level level, const char *line)
 	(void) ctx;
 	(void) level;
 	osp_buf_init(&text, &osp_allocator_default, 64 * 1024);
+	if (log_has_times)
+		add_time(&text);
 	osp_buf_add_str(&text, OSP_STR("osprofiler agent: "));
 	cli_add_visible(&text, osp_str_of(line));
 	osp_buf_add_char(&text, '\n');
@@ -179,6 +209,9 @@ read_args(int argc, char **argv, agent_args *args)
 				break;
 			case OPT_ONCE:
 				args->once = true;
+				break;
+			case OPT_LOG_TIMES:
+				log_has_times = true;
 				break;
 			case 'h':
 				args->help = true;

@@ -249,6 +249,7 @@ become_agent(pgospAgentSettings *s, pid_t worker)
 					s->spool,
 					"--spool-limit",
 					s->spool_limit,
+					"--log-times",
 					NULL};
 
 	/* The postmaster signals its whole process group; the child must not get these

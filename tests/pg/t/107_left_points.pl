@@ -116,6 +116,9 @@ my $lines = () = substr(slurp_file($node->logfile), $log_size) =~ /osprofiler/g;
 is(scalar(my @found = workers()), 1, 'a collector that is away: one worker');
 cmp_ok($lines, '<=', 1, '... and one line of the log at most');
 
+like(slurp_file($node->logfile), qr/^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC \[\d+\] osprofiler agent: collector redis:/m,
+	'... with the time, as the lines of the server');
+
 # Rings that a crash has left.
 my $agent = $node->safe_psql('postgres', 'SHOW osprofiler.agent');
 set('osprofiler.connection_string', $file);
