@@ -301,6 +301,36 @@ describe_place(const osp_report *report, const osp__node *node, yyjson_val *db,
 					file.ptr);
 }
 
+/* Describes the session of a statement that only the server has recorded: nothing above
+ * it in the trace says whose it was. */
+static void
+describe_session(const osp__node *node, yyjson_val *db, osp__description *what)
+{
+	static const char *const parts[][2] = {{"namespace", "database"},
+										   {"user", "user"},
+										   {"application", "program"}};
+	size_t len = 0;
+	size_t i;
+
+	if (node->parent != NULL ||
+		!osp_str_eq(osp__node_tracer(node), OSP_STR("pg")))
+		return;
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		osp_str value = osp__json_str(yyjson_obj_get(db, parts[i][0]));
+
+		if (value.len == 0 || len + value.len + 32 > sizeof(what->session))
+			continue;
+		len += (size_t) snprintf(what->session + len,
+								 sizeof(what->session) - len,
+								 "%s%s %.*s",
+								 len > 0 ? ", " : "",
+								 parts[i][1],
+								 (int) value.len,
+								 value.ptr);
+	}
+}
+
 static void
 reset(osp__description *what)
 {
@@ -314,6 +344,7 @@ reset(osp__description *what)
 	what->cut = false;
 	what->remark[0] = '\0';
 	what->place[0] = '\0';
+	what->session[0] = '\0';
 	what->plan_rows = 0;
 	what->workers = 0;
 	what->untimed = false;
@@ -345,6 +376,7 @@ osp__report_describe(osp_report *report, const osp__node *node,
 		{
 			describe_start(info, what);
 			describe_place(report, node, yyjson_obj_get(info, "db"), what);
+			describe_session(node, yyjson_obj_get(info, "db"), what);
 		}
 	}
 	drop_meaningless_rows(what);

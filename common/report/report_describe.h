@@ -58,8 +58,11 @@ typedef struct osp__description
 	bool untimed;         /* a plan node of which only rows were counted */
 	bool cut;             /* the statement is longer than detail */
 	bool statement;       /* detail is a statement */
-	bool command;         /* the stop names its command */
-	bool command_counts;  /* that command has a number of rows */
+	char session
+		[320];    /* "database d, user u, program p" of a statement without a
+						* caller; empty: not recorded */
+	bool command; /* the stop names its command */
+	bool command_counts; /* that command has a number of rows */
 } osp__description;
 
 void osp__description_init(osp__description *what, const osp_allocator *alc);

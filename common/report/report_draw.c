@@ -617,6 +617,41 @@ draw_division(osp__drawing *d)
 	osp_buf_add_char(d->out, '\n');
 }
 
+/*
+ * Draws whose session it was, if the server alone has recorded the trace, and all of it
+ * in the same session. An operation of a client says that itself.
+ */
+static void
+draw_session(osp__drawing *d)
+{
+	char session[sizeof(d->what.session)] = "";
+	const osp__node *node = d->report->first_root;
+
+	if (!d->options.times)
+		return;
+	for (; node != NULL && d->status == OSP_OK; node = node->next_sibling)
+	{
+		if (node->loss)
+			continue;
+		if (!osp_str_eq(osp__node_tracer(node), OSP_STR("pg")))
+			return;
+		d->status = osp__report_describe(d->report, node, &d->what);
+		if (d->what.session[0] == '\0')
+			continue;
+		if (session[0] == '\0')
+			memcpy(session, d->what.session, sizeof(session));
+		else if (strcmp(session, d->what.session) != 0)
+			return;
+	}
+	if (session[0] == '\0' || d->status != OSP_OK)
+		return;
+	d->columns = 0;
+	add_head(d, OSP__COLOR_DIM, "Session:");
+	(void) fit(d, &d->place, osp_str_of(session), osp__draw_room(d));
+	add_fitted(d, OSP__COLOR_DIM, &d->place);
+	osp_buf_add_char(d->out, '\n');
+}
+
 static void
 draw_header(osp__drawing *d)
 {
@@ -655,6 +690,7 @@ draw_header(osp__drawing *d)
 	}
 	osp_buf_add_char(d->out, '\n');
 	draw_division(d);
+	draw_session(d);
 	if (d->options.times && report->node_count > report->loss_reports)
 		osp__draw_headings(d);
 }

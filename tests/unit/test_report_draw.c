@@ -414,6 +414,57 @@ test_durations(void **state)
 	assert_duration(INT64_MAX, "9223372037 s");
 }
 
+/* The session of a trace that the server alone has recorded, once, unless there are
+ * several, or a caller is in the trace. */
+static void
+test_session(void **state)
+{
+	static const char *const infos[] = {
+		"\"db\": {\"namespace\": \"shop\", \"user\": \"anna\", "
+		"\"application\": \"psql\\u001b\", \"statement\": \"SELECT 1\"}, ",
+		"\"db\": {\"namespace\": \"shop\", \"user\": \"bob\", "
+		"\"application\": \"***\", \"statement\": \"SELECT 1\"}, ",
+		"\"db\": {\"statement\": \"SELECT 1\"}, ",
+	};
+	static const struct
+	{
+		const char *second;
+		const char *tracer;
+		bool is_told;
+	} cases[] = {{infos[0], "pg", true},
+				 {infos[2], "pg", true},
+				 {infos[1], "pg", false},
+				 {infos[2], "db", false}};
+	osp_draw_options options = {
+		.struct_size = sizeof(options), .times = true, .unicode = true};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf text;
+
+		drawn_add_both(report, "pg", "a", DRAWN_BASE, 0, infos[0], "");
+		drawn_add_both(report,
+					   cases[i].tracer,
+					   "b",
+					   DRAWN_BASE,
+					   2000,
+					   cases[i].second,
+					   "");
+		draw_report(report, &options, &text);
+		if ((strstr(text.ptr,
+					"\nSession:  database shop, user anna, program psql") !=
+			 NULL) != cases[i].is_told ||
+			(strstr(text.ptr, "Session:") != NULL) != cases[i].is_told ||
+			strchr(text.ptr, '\033') != NULL)
+			fail_msg("%zu: %s", i, text.ptr);
+		osp_buf_term(&text);
+		osp_report_free(report);
+	}
+}
+
 /* How long a statement was on its way, where client and server share a clock. */
 static void
 test_on_the_way(void **state)
@@ -487,6 +538,7 @@ main(void)
 		cmocka_unit_test(test_prepare),
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_on_the_way),
 	};
 
