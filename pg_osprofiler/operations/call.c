@@ -6,7 +6,8 @@
  * Calls nest and end in the reverse order, also by an error. A million calls are not
  * rare, so only the first CALLS_MAX under one parent have a point each. The further
  * calls of a function or trigger share one point, which has their name, number and
- * time; beyond KINDS_MAX functions, all further calls share a point without a name.
+ * time, also beyond osprofiler.max_points; beyond KINDS_MAX functions, all further calls
+ * share a point without a name.
  * Only FOLLOWED_MAX calls are open at a time, because PostgreSQL puts a frame of its
  * own around each call that is followed, which takes a seventh of the stack of a
  * recursive function.
@@ -193,6 +194,23 @@ pgosp_call_may_begin(void)
 	return depth < FOLLOWED_MAX;
 }
 
+/*
+ * May a call be followed? If the running statement has as many points as it may have,
+ * only one that a shared point counts: it needs no point, and the number and the time of
+ * all calls stay right.
+ */
+static bool
+may_follow(const pgospParent *parent, osp_str name, Oid oid)
+{
+	if (likely(!pgosp_point_is_full()))
+		return true;
+	if (parent->point->calls >= CALLS_MAX &&
+		find_many(parent, name, &oid) != NULL)
+		return true;
+	parent->point->left_out++;
+	return false;
+}
+
 bool
 pgosp_call_begin(const FmgrInfo *flinfo, Oid oid, osp_str name,
 				 pgosp_put_start put, const void *what, size_t size)
@@ -201,7 +219,7 @@ pgosp_call_begin(const FmgrInfo *flinfo, Oid oid, osp_str name,
 	pgospParent parent;
 
 	pgosp_nested_parent(&parent);
-	if (!pgosp_call_may_begin() || !pgosp_point_may_open(&parent))
+	if (!pgosp_call_may_begin() || !may_follow(&parent, name, oid))
 		return false;
 	call = new_call();
 	if (call == NULL)

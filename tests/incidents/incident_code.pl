@@ -174,6 +174,17 @@ foreach my $case ([ -1, 'trigger', 'unless there is one\.' ], [ 0, 'filter', 'an
 }
 $node->safe_psql('postgres', 'ALTER SYSTEM RESET osprofiler.node_min_duration; SELECT pg_reload_conf()');
 
+# The checks of a large INSERT: all are counted, though their statements are left out.
+$node->safe_psql('postgres', q{
+CREATE TABLE country (id int PRIMARY KEY);
+INSERT INTO country SELECT generate_series(1, 1000);
+CREATE TABLE city (country int REFERENCES country)});
+$found = found($node,
+	psql_traced($node, 'INSERT INTO city SELECT 1 + g % 1000 FROM generate_series(1, 60000) g;'),
+	'foreign key of a large INSERT', 'trigger', 0.6);
+is($found->{figures}{calls}, 60000, 'foreign key of a large INSERT: how often');
+like($found->{next_step}, qr/\AFor each row that is inserted, /, 'foreign key of a large INSERT: the step');
+
 # Errors that are caught, again and again.
 $found = found($node, psql_traced($node, 'SELECT see_all();'),
 	'swallowed errors', 'failure', 0.4);
