@@ -214,6 +214,8 @@ $found = found($node,
 	'foreign key without index', 'trigger', 0.7);
 like($found->{cause}, qr/\AChecking the foreign key payment_account on account took .* in 41 checks/,
 	'foreign key without index: the sentence');
+like($found->{next_step}, qr/\AWhen a referenced row is deleted .*: CREATE INDEX CONCURRENTLY ON payment \(account\), unless there is one\.\z/,
+	'foreign key without index: the index');
 
 $node->stop;
 done_testing();

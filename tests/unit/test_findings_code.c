@@ -170,6 +170,164 @@ test_cascade(void **state)
 	}
 }
 
+#define FIRST                                                   \
+	"SELECT 1 FROM ONLY \\\"public\\\".\\\"parent\\\" x WHERE " \
+	"\\\"id\\\" OPERATOR(pg_catalog.=) $1 FOR KEY SHARE OF x"
+#define SECOND                                                    \
+	"SELECT 1 FROM ONLY \\\"public\\\".\\\"child\\\" x WHERE $1 " \
+	"OPERATOR(pg_catalog.=) \\\"parent\\\" FOR KEY SHARE OF x"
+#define SEARCH "When a referenced row is deleted"
+#define LOOKUP "For each row that is inserted"
+
+/* The check of a deleted row first looks for another row with its key, as the check of
+ * an inserted row does. All calls beyond the first ones are one operation, the longest,
+ * that has no statements. */
+static void
+test_foreign_key(void **state)
+{
+	static const struct
+	{
+		const char *trigger; /* the end of its object */
+		const char *statements[2];
+		const char *folded; /* how its stop begins; NULL: none is folded */
+		const char *truncated;
+		const char *cause;
+		const char *step;
+		bool index;
+		bool left_out;
+	} cases[] = {
+		{", \"event\": \"DELETE\"",
+		 {FIRST, SECOND},
+		 NULL,
+		 "",
+		 " in 10 checks, ",
+		 SEARCH,
+		 true,
+		 false},
+		{"", {FIRST, SECOND}, NULL, "", " in 10 checks, ", SEARCH, true, false},
+		{", \"event\": \"UPDATE\"",
+		 {FIRST, SECOND},
+		 NULL,
+		 "",
+		 " in 10 checks, ",
+		 SEARCH,
+		 true,
+		 false},
+		{", \"event\": \"DELETE\"",
+		 {FIRST, NULL},
+		 NULL,
+		 "",
+		 " in 10 checks, ",
+		 SEARCH,
+		 false,
+		 false},
+		{", \"event\": \"INSERT\"",
+		 {FIRST, NULL},
+		 NULL,
+		 "",
+		 " in 10 checks, ",
+		 LOOKUP,
+		 false,
+		 false},
+		{", \"event\": \"UPDATE\"",
+		 {FIRST, NULL},
+		 NULL,
+		 "",
+		 " in 10 checks, ",
+		 LOOKUP,
+		 false,
+		 false},
+		{", \"event\": \"INSERT\"",
+		 {NULL, NULL},
+		 NULL,
+		 "",
+		 " in 10 checks, ",
+		 LOOKUP,
+		 false,
+		 false},
+		{"",
+		 {FIRST, NULL},
+		 "\"db\": {\"calls\": 90, \"total_ms\": 600}, ",
+		 "\"truncated\": 70, ",
+		 " in 100 checks, ",
+		 LOOKUP,
+		 false,
+		 false},
+		{"",
+		 {FIRST, SECOND},
+		 "\"db\": {\"calls\": 90, \"total_ms\": 600}, ",
+		 "",
+		 " in 100 checks, ",
+		 SEARCH,
+		 true,
+		 false},
+		{", \"event\": \"INSERT\"",
+		 {FIRST, NULL},
+		 NULL,
+		 "\"truncated\": 70, ",
+		 " in at least 10 checks, ",
+		 LOOKUP,
+		 false,
+		 true},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char db[256];
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		(void) snprintf(db,
+						sizeof(db),
+						"\"trigger\": {\"type\": \"foreign_key\", \"name\": "
+						"\"child_fkey\"%s}",
+						cases[i].trigger);
+		begin(
+			report, "pg-start", "d", FINDINGS_BASE, 0, "\"statement\": \"W\"");
+		for (at = 0; at < 200; at += 20)
+		{
+			char id[16];
+			int n;
+
+			(void) snprintf(id, sizeof(id), "t%d", at);
+			begin(report, "pg.trigger-start", id, "d", at, db);
+			for (n = 0; n < 2; n++)
+				if (cases[i].statements[n] != NULL)
+					add_inner(
+						report, id, cases[i].statements[n], at + n * 5, 1, 5);
+			findings_add(report, "pg.trigger-stop", id, "d", "h", at + 19, "");
+		}
+		if (cases[i].folded != NULL)
+		{
+			begin(report, "pg.trigger-start", "f", "d", 200, db);
+			findings_add(
+				report, "pg.trigger-stop", "f", "d", "h", 950, cases[i].folded);
+		}
+		findings_add(report,
+					 "pg-stop",
+					 "d",
+					 FINDINGS_BASE,
+					 "h",
+					 1000,
+					 cases[i].truncated);
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		assert_words(json.ptr, "\"findings\": [{\"rule\": \"trigger\"");
+		assert_words(json.ptr, cases[i].cause);
+		assert_words(json.ptr, cases[i].step);
+		assert_int_equal(strstr(json.ptr, "ON child (parent)") != NULL,
+						 cases[i].index);
+		assert_int_equal(strstr(json.ptr, "were left out beyond") != NULL,
+						 cases[i].left_out);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 /* A constraint's trigger fires for each row, and none for each statement can do it. */
 static void
 test_deferred_trigger(void **state)
@@ -268,6 +426,7 @@ main(void)
 		cmocka_unit_test(test_loop_over_cursor),
 		cmocka_unit_test(test_portal_in_slices),
 		cmocka_unit_test(test_cascade),
+		cmocka_unit_test(test_foreign_key),
 		cmocka_unit_test(test_deferred_trigger),
 		cmocka_unit_test(test_left_out),
 	};

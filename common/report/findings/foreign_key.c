@@ -101,6 +101,14 @@ osp__is_key_statement(osp_str statement)
 	return false;
 }
 
+void
+osp__foreign_key_init(const osp__findings *f, osp__foreign_key *key)
+{
+	key->referring = false;
+	osp_buf_init(&key->table, f->report->alc, OSP__FINDING_TEXT);
+	osp_buf_init(&key->columns, f->report->alc, OSP__FINDING_TEXT);
+}
+
 bool
 osp__foreign_key_read(osp__findings *f, const osp__op *op,
 					  osp__foreign_key *key)
@@ -108,8 +116,8 @@ osp__foreign_key_read(osp__findings *f, const osp__op *op,
 	osp_str text;
 
 	key->referring = false;
-	osp_buf_init(&key->table, f->report->alc, OSP__FINDING_TEXT);
-	osp_buf_init(&key->columns, f->report->alc, OSP__FINDING_TEXT);
+	osp_buf_reset(&key->table);
+	osp_buf_reset(&key->columns);
 	osp_buf_reset(&f->scratch);
 	osp__op_member(f, op, NULL, "statement", &f->scratch);
 	text = osp_buf_str(&f->scratch);

@@ -20,9 +20,11 @@ typedef struct osp__foreign_key
 /* Is it the text of a statement that PostgreSQL runs for a foreign key? */
 bool osp__is_key_statement(osp_str statement);
 
+/* The caller must call osp__foreign_key_term(). */
+void osp__foreign_key_init(const osp__findings *f, osp__foreign_key *key);
+
 /* Reads what a statement that PostgreSQL runs for a foreign key searches.
- * False: op has another statement. The caller must call osp__foreign_key_term()
- * in either case. */
+ * False: op has another statement. */
 bool osp__foreign_key_read(osp__findings *f, const osp__op *op,
 						   osp__foreign_key *key);
 void osp__foreign_key_term(osp__foreign_key *key);

@@ -6,19 +6,50 @@
 #include "report/findings/foreign_key.h"
 #include "report/findings/rules.h"
 
-#define SUM_CALLS 0
+enum
+{
+	SUM_CALLS,
+	SUM_FOLDED,  /* triggers of which all further calls are one operation */
+	SUM_LEFT_OUT /* those below operations under which points were left out */
+};
 
-/* The statement that a foreign key's trigger ran, or op itself; NULL: it is not in the
- * trace. */
-static const osp__op *
-key_statement(const osp__findings *f, const osp__op *op)
+/* The largest number of a trigger's statements that are read. All but two of them are
+ * the same. */
+#define KEY_STATEMENTS_MAX 16
+
+/* Reads the statements that a foreign key's trigger ran, or op itself, up to one that
+ * searches referring rows: for a row that is deleted, PostgreSQL may first look whether
+ * another one has its key. False: none is in the trace. */
+static bool
+read_key_of(osp__findings *f, const osp__op *op, osp__foreign_key *key)
 {
 	const osp__op *at = op;
+	bool known = false;
+	int i = 0;
 
-	for (; at != NULL; at = osp__op_below(f, at, op))
+	for (; at != NULL && i < KEY_STATEMENTS_MAX && !key->referring;
+		 at = osp__op_below(f, at, op))
 		if (at->checks_key)
-			return at;
-	return NULL;
+		{
+			known = osp__foreign_key_read(f, at, key);
+			i++;
+		}
+	return known;
+}
+
+/* The same for the operations of a group: the one that took longest may be all further
+ * calls of a trigger, of which no statement is recorded. */
+static bool
+read_key(osp__findings *f, const osp__group *group, osp__foreign_key *key)
+{
+	uint64_t i;
+
+	if (read_key_of(f, group->largest, key))
+		return true;
+	for (i = 0; i < group->count && i < OSP__EVIDENCE_OPS_MAX; i++)
+		if (read_key_of(f, group->examples[i], key))
+			return true;
+	return false;
 }
 
 /* Is it a trigger? A foreign key's statement that PostgreSQL runs because of another
@@ -50,19 +81,43 @@ osp__look_triggers(osp__findings *f)
 		op->handled = true;
 		group = osp__group_of(f, op->shape);
 		osp__claim_below(f, group, op);
-		if (group != NULL)
-			group->sums[SUM_CALLS] += calls > 0 ? calls : 1;
+		if (group == NULL)
+			continue;
+		group->sums[SUM_CALLS] += calls > 0 ? calls : 1;
+		group->sums[SUM_FOLDED] += calls > 0;
+		group->sums[SUM_LEFT_OUT] +=
+			osp__op_fact(op->parent, OSP__TRUNCATED) > 0;
 	}
+}
+
+/* Does the trigger of a foreign key search the rows that refer to one, because that is
+ * deleted or gets another key? known: key is from a statement that it ran. */
+static bool
+searches_referring(osp__findings *f, const osp__op *op, bool known,
+				   const osp__foreign_key *key)
+{
+	osp_str event;
+
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, "trigger", "event", &f->scratch);
+	event = osp_buf_str(&f->scratch);
+	if (osp_str_eq(event, OSP_STR("DELETE")))
+		return true;
+	if (osp_str_eq(event, OSP_STR("INSERT")))
+		return false;
+	return !known || key->referring;
 }
 
 /* Appends advice about the rows that a foreign key searches, and the index for that. */
 static void
-say_key_step(osp__findings *f, const osp__op *statement, osp_buf *step)
+say_key_step(osp__findings *f, const osp__group *group, osp_buf *step)
 {
 	osp__foreign_key key;
-	bool known = statement != NULL && osp__foreign_key_read(f, statement, &key);
+	bool known;
 
-	if (!known || key.referring)
+	osp__foreign_key_init(f, &key);
+	known = read_key(f, group, &key);
+	if (searches_referring(f, group->largest, known, &key))
 		osp_buf_add_str(
 			step,
 			OSP_STR("When a referenced row is deleted or its key changes, "
@@ -76,7 +131,7 @@ say_key_step(osp__findings *f, const osp__op *statement, osp_buf *step)
 					"refers to. Of many rows that are known to be right, make "
 					"the constraint afterwards: that checks all of them with "
 					"one join"));
-	if (known && key.referring)
+	if (key.referring)
 		osp_buf_addf(step,
 					 ": CREATE INDEX CONCURRENTLY ON %.*s (%.*s), unless there "
 					 "is one",
@@ -85,8 +140,7 @@ say_key_step(osp__findings *f, const osp__op *statement, osp_buf *step)
 					 (int) key.columns.len,
 					 key.columns.ptr);
 	osp_buf_add_char(step, '.');
-	if (statement != NULL)
-		osp__foreign_key_term(&key);
+	osp__foreign_key_term(&key);
 }
 
 /* Was the trigger deferred? A trigger at the end of the transaction is that of a
@@ -145,11 +199,14 @@ osp__tell_triggers(osp__findings *f, osp__finding *finding)
 	const osp__op *op = group->largest;
 	int64_t calls = group->sums[SUM_CALLS];
 	bool foreign_key = op->checks_key || osp__is_foreign_key(f, op);
+	bool at_least =
+		group->sums[SUM_LEFT_OUT] > 0 && group->sums[SUM_FOLDED] == 0;
 
 	say_trigger(f, op, foreign_key, &finding->cause);
 	osp_buf_add_str(&finding->cause, OSP_STR(" took "));
 	osp__say_time(&finding->cause, group->ns);
-	osp_buf_add_str(&finding->cause, OSP_STR(" in "));
+	osp_buf_add_str(&finding->cause,
+					at_least ? OSP_STR(" in at least ") : OSP_STR(" in "));
 	osp__say_number(&finding->cause,
 					calls,
 					op->checks_key ? "execution"
@@ -168,8 +225,12 @@ osp__tell_triggers(osp__findings *f, osp__finding *finding)
 		osp_buf_add_str(&finding->evidence, OSP_STR("; "));
 		osp__say_op(f, op, &finding->evidence);
 	}
+	if (at_least)
+		osp_buf_add_str(&finding->evidence,
+						OSP_STR("; further calls, with their time, were left "
+								"out beyond osprofiler.max_points"));
 	if (foreign_key)
-		say_key_step(f, key_statement(f, op), &finding->step);
+		say_key_step(f, group, &finding->step);
 	else
 		say_trigger_step(op, &finding->step);
 	osp__add_figure(finding, "calls", (double) calls);
