@@ -62,7 +62,7 @@ $found = found($node, psql_traced($node, 'SELECT spell(100000);'),
 	'expression', 'expression', 0.7);
 like($found->{cause}, qr/\AWhat the statement computes, with spell\(\), took [^:]*\.\z/,
 	'expression: the sentence');
-like($found->{next_step}, qr/SET osprofiler\.points = 'statement, nested, function'/,
+like($found->{next_step}, qr/SET osprofiler\.points = 'statement, nested, parse, .*, wait, function'/,
 	'expression: how to see more');
 
 $found = found($node,
@@ -130,8 +130,13 @@ foreach my $case ([ 'by rows' ], [ 'timed', points => 'node' ])
 
 # A function that is too quick for that is named, and how to see it.
 ($found) = @{ why($node, psql_traced($node, 'SELECT count(*) FROM seen WHERE spell(id % 10 + 10) > md5(id::text);'))->{longest} };
-like($found->{why} // '', qr/it calls spell\(\) and md5\(\): to see how long functions take, SET osprofiler\.points/,
+like($found->{why} // '', qr/it calls spell\(\): SET osprofiler\.points/,
 	'a quick function: how to see more');
+
+# One that PostgreSQL has itself is never recorded.
+($found) = @{ why($node, psql_traced($node, "SELECT max(md5(repeat('x', g))) FROM generate_series(1, 20000) g;",
+	points => 'function'))->{longest} };
+unlike($found->{why} // '', qr/osprofiler\.points/, 'a function in C: no way to see more');
 
 # A loop over the rows of a query: what is in it is repeated, and no client fetches.
 $node->safe_psql('postgres', q{

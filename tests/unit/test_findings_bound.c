@@ -181,7 +181,7 @@ test_sleep(void **state)
 	assert_share(&s, "filter", 0, 0);
 	s.timed_ms = 0;
 	assert_share(&s, "filter", 0, 0);
-	assert_says(&s, "; it calls pg_sleep(): to see how long functions take, ");
+	assert_says(&s, "; it calls pg_sleep(), which is in C or SQL and so ");
 }
 
 /* The rows have what is left of a statement that slept. */
@@ -215,8 +215,11 @@ test_function(void **state)
 	s = (scan){RATING, 180, HIT CPU(180, 180), EQUAL, 0};
 	assert_share(&s, "filter", 0, 0.2);
 	assert_says(&s,
-				"; it calls rating(): to see how long functions take, SET "
-				"osprofiler.points = 'statement, nested, function'");
+				"; it calls rating(): SET osprofiler.points = 'statement, "
+				"nested, parse, plan, commit, trigger, worker, wait, "
+				"function' (the default, and function) and trace it again, to "
+				"see how long functions in PL/pgSQL and other procedural "
+				"languages take");
 	s.timed_ms = 179;
 	assert_share(&s, "filter", 0, 0.2);
 
@@ -243,9 +246,10 @@ test_other_server(void **state)
 
 	(void) state;
 	assert_share(&s, "filter", 0, 0);
-	assert_says(&s,
-				"; it waited for about 490 ms in an extension, as for another "
-				"server (dblink, a foreign table); it calls dblink(): ");
+	assert_says(
+		&s,
+		"; it waited for about 490 ms in an extension, as for another "
+		"server (dblink, a foreign table); it calls dblink(), which is in C ");
 	s.usage = HIT CPU(5, 500) WAITED("Extension", 490);
 	assert_says(&s, "; it waited for about 490 ms in an extension, ");
 	assert_share(&s, "filter", 0, 0);
@@ -254,7 +258,7 @@ test_other_server(void **state)
 	assert_says(&s,
 				"; for about 495 ms it neither computed nor waited for "
 				"anything that PostgreSQL names, as a function may that asks "
-				"another server; it calls dblink(): ");
+				"another server; it calls dblink(), which is in C ");
 	s.usage = HIT CPU(5, 500) WAITED("IPC:AppendReady", 490);
 	assert_share(&s, "filter", 0, 0);
 	s.usage = HIT CPU(5, 500) WAITED("Client:ClientWrite", 490);

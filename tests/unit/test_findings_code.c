@@ -419,6 +419,133 @@ test_left_out(void **state)
 	}
 }
 
+#define POINTS                                                                   \
+	"SET osprofiler.points = 'statement, nested, parse, plan, commit, trigger, " \
+	"worker, wait, function' (the default, and function)"
+
+/* Functions that the kind "function" never shows are not promised: those of PostgreSQL
+ * and its extensions, and what a trace that has functions does not show. */
+static void
+test_built_in(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		bool records;
+		const char *words;
+		bool points;
+	} cases[] = {
+		{"SELECT max(md5(id::text || note)) FROM orders",
+		 false,
+		 "; it calls md5(), which is in C or SQL and so recorded by no kind of",
+		 false},
+		{"SELECT Length(pg_catalog.Repeat('x', 9)), Pg_Sleep(1)",
+		 false,
+		 "calls Length(), Repeat() and Pg_Sleep(), which are in C or SQL",
+		 false},
+		{"SELECT md5(note), burn(3) FROM orders",
+		 false,
+		 "; it calls burn(): SET ",
+		 true},
+		{"SELECT app.md5(note) FROM orders",
+		 false,
+		 "; it calls md5(): SET ",
+		 true},
+		{"SELECT md5s(note) FROM orders",
+		 false,
+		 "; it calls md5s(): SET ",
+		 true},
+		{"SELECT burn(3) FROM orders", true, "says why\"", false},
+		{"SELECT note FROM orders", false, "says why\"", false},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		findings_add_statement(report, "pg", cases[i].statement, &at, 900, "");
+		if (cases[i].records)
+		{
+			findings_add_statement(report, "pg", "SELECT 1", &at, 9, "");
+			begin(report,
+				  "pg.function-start",
+				  "f",
+				  "s900",
+				  901,
+				  "\"function\": {\"name\": \"g\"}");
+			findings_add(report, "pg.function-stop", "f", "s900", "h", 902, "");
+		}
+		findings_explain(report, &json, &words);
+		assert_words(json.ptr, cases[i].words);
+		assert_int_equal(strstr(json.ptr, POINTS) != NULL, cases[i].points);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+/* The same of a statement that computed all the time. */
+static void
+test_expression_step(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		const char *step;
+	} cases[] = {
+		{"SELECT burn(3)", "\"next_step\": \"" POINTS},
+		{"DO $$ loop $$", "\"next_step\": \"" POINTS},
+		{"CALL app.burn(3)", "\"next_step\": \"" POINTS},
+		{"SELECT md5(repeat('x', 9))",
+		 "\"next_step\": \"Functions in C and SQL are recorded by no kind of "
+		 "operation"},
+		{"SELECT a FROM v",
+		 "\"next_step\": \"If it reads a view that calls functions: " POINTS},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		findings_add_statement(
+			report,
+			"pg",
+			cases[i].statement,
+			&at,
+			900,
+			"\"db\": {\"cpu\": {\"user_ms\": 899, \"of_ms\": 899}}, \"elapsed_ns\": 900000000, ");
+		if (strncmp(cases[i].statement, "SELECT", 6) == 0)
+		{
+			begin(report,
+				  "pg.node-start",
+				  "n",
+				  "s0",
+				  1,
+				  "\"node\": {\"type\": \"Result\"}");
+			begin(report,
+				  "pg.node-stop",
+				  "n",
+				  "s0",
+				  899,
+				  "\"node\": {\"rows\": 1, \"loops\": 1}");
+		}
+		findings_explain(report, &json, &words);
+		assert_words(json.ptr, "\"findings\": [{\"rule\": \"expression\"");
+		assert_words(json.ptr, cases[i].step);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 int
 main(void)
 {
@@ -427,6 +554,8 @@ main(void)
 		cmocka_unit_test(test_portal_in_slices),
 		cmocka_unit_test(test_cascade),
 		cmocka_unit_test(test_foreign_key),
+		cmocka_unit_test(test_built_in),
+		cmocka_unit_test(test_expression_step),
 		cmocka_unit_test(test_deferred_trigger),
 		cmocka_unit_test(test_left_out),
 	};

@@ -23,6 +23,10 @@ typedef struct osp__calls
  * Those that take no time are left out. */
 osp__calls osp__calls_in(osp_str statement);
 
+/* The same without those that are known to be in C or SQL. The others may be in a
+ * procedural language, so that the kind "function" records them. */
+osp__calls osp__own_calls_in(osp_str statement);
+
 /* Is it SELECT or WITH, and calls a function? */
 bool osp__is_query_with_calls(osp_str statement);
 

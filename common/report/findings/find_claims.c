@@ -135,6 +135,17 @@ osp__op_sibling(const osp__findings *f, const osp__op *op)
 			   : NULL;
 }
 
+bool
+osp__records_functions(const osp__findings *f)
+{
+	size_t i;
+
+	for (i = 1; i < f->op_count; i++)
+		if (f->ops[i].kind == OSP__OP_FUNCTION)
+			return true;
+	return false;
+}
+
 osp__op *
 osp__op_beside(const osp__findings *f, const osp__op *op, const osp__op *top)
 {

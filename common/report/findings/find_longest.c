@@ -259,17 +259,6 @@ say_no_work(osp__findings *f, const osp__longest *all, osp_buf *out)
 		osp_buf_add_str(out, OSP_STR("; " OSP__SYNCS_UNMEASURED));
 }
 
-/* Is a function inside the statement recorded as an operation? */
-static bool
-has_functions(const osp__findings *f, const osp__op *op)
-{
-	const osp__op *at = osp__op_below(f, op, op);
-
-	while (at != NULL && at->kind != OSP__OP_FUNCTION)
-		at = osp__op_below(f, at, op);
-	return at != NULL;
-}
-
 /* How long a statement neither had a CPU nor waited for anything that is sampled. */
 static int64_t
 unnamed_ns(const osp__op *op)
@@ -289,6 +278,7 @@ say_how_to_see_more(osp__findings *f, const osp__op *op, osp_buf *out)
 						 osp__op_own_fact(f, op, OSP__WAIT_CLIENT_WRITE);
 	osp__calls calls;
 	osp_str text;
+	bool own;
 
 	if (op->kind != OSP__OP_PG)
 		return;
@@ -303,7 +293,7 @@ say_how_to_see_more(osp__findings *f, const osp__op *op, osp_buf *out)
 	osp_buf_reset(&f->scratch);
 	osp__op_member(f, op, NULL, "statement", &f->scratch);
 	text = osp_buf_str(&f->scratch);
-	if (has_functions(f, op) || !osp__is_query_with_calls(text))
+	if (!osp__is_query_with_calls(text) || osp__records_functions(f))
 		return;
 	if (op->workers == 0 && unnamed_ns(op) > op->left_ns / 2)
 	{
@@ -315,13 +305,19 @@ say_how_to_see_more(osp__findings *f, const osp__op *op, osp_buf *out)
 					"PostgreSQL names, as a function may that asks another "
 					"server"));
 	}
-	calls = osp__calls_in(text);
+	calls = osp__own_calls_in(text);
+	own = calls.count > 0;
+	if (!own)
+		calls = osp__calls_in(text);
 	osp_buf_add_str(out, OSP_STR("; it calls "));
 	osp__say_calls(&calls, out);
-	osp_buf_add_str(out,
-					OSP_STR(": to see how long functions take, SET "
-							"osprofiler.points = 'statement, nested, "
-							"function' and trace it again"));
+	if (own)
+		osp_buf_add_str(out, OSP_STR(": " OSP__MEASURE_FUNCTIONS));
+	else
+		osp_buf_addf(out,
+					 ", which %s in C or SQL and so recorded by no kind of "
+					 "operation",
+					 calls.count > 1 ? "are" : "is");
 }
 
 /* Appends what is known about the time of a statement that no rule has claimed. */

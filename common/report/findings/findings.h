@@ -741,9 +741,20 @@ void osp__say_time_judged_by(const osp__group *group, const char *what,
 /* Was the time of a finding's nodes estimated? Then OSP__MEASURE_NODES is the statement
  * that has them measured. */
 bool osp__findings_are_judged(const osp__findings *f) OSP_MUST_CHECK;
-#define OSP__MEASURE_NODES                                                       \
-	"SET osprofiler.points = 'statement, nested, parse, plan, commit, trigger, " \
-	"worker, wait, node'"
+#define OSP__DEFAULT_POINTS \
+	"statement, nested, parse, plan, commit, trigger, worker, wait"
+#define OSP__MEASURE_NODES \
+	"SET osprofiler.points = '" OSP__DEFAULT_POINTS ", node'"
+
+/* Says how to see the functions that can be recorded. */
+#define OSP__MEASURE_FUNCTIONS                                                 \
+	"SET osprofiler.points = '" OSP__DEFAULT_POINTS                            \
+	", function' (the default, "                                               \
+	"and function) and trace it again, to see how long functions in PL/pgSQL " \
+	"and other procedural languages take"
+
+/* Is any call of a function recorded in the trace? */
+bool osp__records_functions(const osp__findings *f);
 
 /* Said about operations of a program that was not started by osprofiler. */
 #define OSP__SYNCS_UNMEASURED                                              \

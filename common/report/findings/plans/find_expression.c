@@ -176,6 +176,36 @@ say_what(const osp__group *group, osp_str statement, osp_buf *out)
 	}
 }
 
+/* Appends how to find out which function takes long. */
+static void
+say_step(osp__findings *f, const osp__group *group, osp_buf *step)
+{
+	osp_str text;
+
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, group->largest, NULL, "statement", &f->scratch);
+	text = osp_buf_str(&f->scratch);
+	if (osp__records_functions(f))
+		osp_buf_add_str(step,
+						OSP_STR("Functions in C and SQL, which the trace does "
+								"not have, and operators take it: compare "
+								"with the statement without them."));
+	else if (osp__own_calls_in(text).count > 0 || is_code(text))
+		osp_buf_add_str(step, OSP_STR(OSP__MEASURE_FUNCTIONS "."));
+	else if (osp__calls_in(text).count > 0)
+		osp_buf_add_str(
+			step,
+			OSP_STR("Functions in C and SQL are recorded by no kind of "
+					"operation: compare with the statement "
+					"without them."));
+	else
+		osp_buf_add_str(
+			step,
+			OSP_STR(
+				"If it reads a view that calls functions: " OSP__MEASURE_FUNCTIONS
+				"."));
+}
+
 void
 osp__tell_expressions(osp__findings *f, osp__finding *finding)
 {
@@ -199,10 +229,7 @@ osp__tell_expressions(osp__findings *f, osp__finding *finding)
 	}
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, group->largest, &finding->evidence);
-	osp_buf_add_str(
-		&finding->step,
-		OSP_STR("To see which function takes it, SET osprofiler.points = "
-				"'statement, nested, function' and trace it again."));
+	say_step(f, group, &finding->step);
 	if (rows > 1)
 		osp_buf_add_str(
 			&finding->step,
