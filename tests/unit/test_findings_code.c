@@ -546,6 +546,77 @@ test_expression_step(void **state)
 	}
 }
 
+/* The processor's time is counted from a moment on after the statement began. What passed
+ * before that is not taken to be computed. */
+static void
+test_measured_later(void **state)
+{
+	static const struct
+	{
+		const char *usage;
+		const char *found;
+		const char *time;
+	} cases[] = {
+		{"\"cpu\": {\"user_ms\": 0.1, \"of_ms\": 192}, \"waits\": "
+		 "{\"Timeout:PgSleep\": 210}",
+		 "\"findings\": [{\"rule\": \"sleep\"",
+		 "\"time_ms\": 210.0"},
+		{"\"cpu\": {\"user_ms\": 0.1, \"of_ms\": 192}, \"waits\": "
+		 "{\"Timeout:PgSleep\": 191}",
+		 "\"findings\": [{\"rule\": \"sleep\"",
+		 "\"time_ms\": 191.0"},
+		{"\"cpu\": {\"user_ms\": 0.1, \"of_ms\": 192}",
+		 "\"findings\": []",
+		 "\"time_ms\": 211.0"},
+
+		/* What computed all the time that was counted, did so before. */
+		{"\"cpu\": {\"user_ms\": 192, \"of_ms\": 192}",
+		 "\"findings\": [{\"rule\": \"expression\"",
+		 "\"time_ms\": 211.0"},
+
+		/* A function that sleeps and computes. */
+		{"\"cpu\": {\"user_ms\": 96, \"of_ms\": 192}, \"waits\": "
+		 "{\"Timeout:PgSleep\": 105}",
+		 "\"findings\": [{\"rule\": \"expression\"",
+		 "\"time_ms\": 105.0"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char stop[256];
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		(void) snprintf(stop,
+						sizeof(stop),
+						"\"db\": {%s}, \"elapsed_ns\": 211000000, ",
+						cases[i].usage);
+		findings_add_statement(report, "pg", "SELECT f()", &at, 211, stop);
+		begin(report,
+			  "pg.node-start",
+			  "n",
+			  "s0",
+			  1,
+			  "\"node\": {\"type\": \"Result\"}");
+		begin(report,
+			  "pg.node-stop",
+			  "n",
+			  "s0",
+			  210,
+			  "\"node\": {\"rows\": 1, \"loops\": 1}");
+		findings_explain(report, &json, &words);
+		findings_assert_shares(json.ptr);
+		assert_words(json.ptr, cases[i].found);
+		assert_words(json.ptr, cases[i].time);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 int
 main(void)
 {
@@ -556,6 +627,7 @@ main(void)
 		cmocka_unit_test(test_foreign_key),
 		cmocka_unit_test(test_built_in),
 		cmocka_unit_test(test_expression_step),
+		cmocka_unit_test(test_measured_later),
 		cmocka_unit_test(test_deferred_trigger),
 		cmocka_unit_test(test_left_out),
 	};

@@ -336,6 +336,63 @@ test_more_waits_than_recorded(void **state)
 	osp_buf_term(&words);
 }
 
+/* What sleeps waits for no processor: that is taken from what runs beside it. */
+static void
+test_starved_beside_sleep(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	assert_non_null(report);
+	findings_add(report,
+				 "pg-start",
+				 "s",
+				 FINDINGS_BASE,
+				 "h",
+				 0,
+				 "\"db\": {\"statement\": \"COMMIT\"}, ");
+	findings_add(report,
+				 "pg-start",
+				 "c",
+				 "s",
+				 "h",
+				 50,
+				 "\"db\": {\"statement\": \"SELECT count(*) FROM t\"}, ");
+	findings_add(report, "pg-stop", "c", "s", "h", 550, "");
+	findings_add(report,
+				 "pg-start",
+				 "p",
+				 "s",
+				 "h",
+				 560,
+				 "\"db\": {\"statement\": \"SELECT pg_sleep(0.4)\"}, ");
+	findings_add(report,
+				 "pg-stop",
+				 "p",
+				 "s",
+				 "h",
+				 960,
+				 "\"db\": {\"waits\": {\"Timeout:PgSleep\": 398}}, ");
+	findings_add(report,
+				 "pg-stop",
+				 "s",
+				 FINDINGS_BASE,
+				 "h",
+				 1000,
+				 "\"db\": {\"cpu\": {\"user_ms\": 202, \"of_ms\": 1000, "
+				 "\"involuntary_switches\": 90}, \"waits\": "
+				 "{\"Timeout:PgSleep\": 398}}, ");
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	assert_non_null(
+		strstr(json.ptr, "waited for a CPU for 400 ms, because other"));
+	assert_non_null(strstr(json.ptr, "pg_sleep took about 398 ms."));
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 /* Making an index has a memory of its own, and workers that are not recorded. */
 static void
 test_maintenance(void **state)
@@ -624,6 +681,7 @@ main(void)
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_prepared_transaction),
 		cmocka_unit_test(test_more_waits_than_recorded),
+		cmocka_unit_test(test_starved_beside_sleep),
 		cmocka_unit_test(test_maintenance),
 		cmocka_unit_test(test_gave_up),
 		cmocka_unit_test(test_wait_before_planning),

@@ -69,20 +69,34 @@ measured_by(const osp__op *op)
 	return NULL;
 }
 
+/* How long a statement had no CPU. The CPU time is that of a part of it, so the rest is
+ * taken to be like that part, unless its waits, by samples, tell more. */
+static int64_t
+idle_ns(const osp__op *measured)
+{
+	int64_t of_ns = osp__op_fact(measured, OSP__CPU_OF);
+	int64_t ns = of_ns - osp__op_fact(measured, OSP__CPU);
+	int64_t waited_ns = osp__op_fact(measured, OSP__WAIT_ANY);
+
+	if (osp__op_fact(measured, OSP__ACTIVE) == 0 &&
+		osp__op_ns(measured) > of_ns)
+		ns = osp__ns_of((double) ns * (double) osp__op_ns(measured) /
+						(double) of_ns);
+	return ns > waited_ns ? ns : waited_ns;
+}
+
 /* The shortest CPU time of a statement itself: any time without a CPU may
  * belong to its own time. */
 static int64_t
 own_cpu_ns(const osp__findings *f, const osp__op *op)
 {
 	const osp__op *measured = measured_by(op);
-	int64_t idle_ns;
+	int64_t ns;
 
 	if (measured == NULL)
 		return 0;
-	idle_ns =
-		osp__op_fact(measured, OSP__CPU_OF) - osp__op_fact(measured, OSP__CPU);
-	return op->own_ns - (idle_ns > 0 ? idle_ns : 0) -
-		   osp__op_own_fact(f, op, OSP__JIT);
+	ns = idle_ns(measured);
+	return op->own_ns - (ns > 0 ? ns : 0) - osp__op_own_fact(f, op, OSP__JIT);
 }
 
 static work

@@ -46,17 +46,45 @@ missing_ns(const osp__findings *f, const osp__op *op)
 	return ns < most_ns ? ns : most_ns;
 }
 
+/* The part of an operation's own time in which it may have waited for a CPU: not that
+ * in which it waited for something that PostgreSQL knows. Waits for locks are operations
+ * of their own. */
+static int64_t
+ready_ns(const osp__findings *f, const osp__op *op)
+{
+	int64_t ns = op->own_ns - osp__op_own_fact(f, op, OSP__WAIT_ANY) +
+				 osp__op_own_fact(f, op, OSP__WAIT_LOCK);
+
+	if (op->kind == OSP__OP_WAIT || ns < 0)
+		return 0;
+	return ns < op->own_ns ? ns : op->own_ns;
+}
+
 /* Claims ns of op and the operations inside it, the same part of each. */
 static void
 claim_part_below(osp__findings *f, osp__group *group, osp__op *op, int64_t ns)
 {
-	double part = (double) ns / (double) osp__op_ns(op);
-	osp__op *at = op;
+	double own_ns = 0;
+	double all_ns = 0;
+	double part;
+	osp__op *at;
 
-	for (; at != NULL; at = osp__op_below(f, at, op))
+	for (at = op; at != NULL; at = osp__op_below(f, at, op))
+		if (at->timed == at)
+		{
+			own_ns += (double) at->own_ns;
+			all_ns += (double) ready_ns(f, at);
+		}
+	if (all_ns <= 0)
+		return;
+	part = (double) ns * own_ns / (double) osp__op_ns(op) / all_ns;
+	for (at = op; at != NULL; at = osp__op_below(f, at, op))
 		if (at->timed == at)
 			osp__claim_more(
-				f, group, at, osp__ns_of(part * (double) at->own_ns));
+				f,
+				group,
+				at,
+				osp__ns_of((part < 1 ? part : 1) * (double) ready_ns(f, at)));
 }
 
 static void
