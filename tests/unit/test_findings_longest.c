@@ -93,7 +93,7 @@ test_longest_of_many(void **state)
 	findings_add_statement(report, "pg", "SELECT busy", &at, 200, "");
 	findings_explain(report, &json, &words);
 	assert_non_null(strstr(words.ptr, "SELECT busy: nothing in the trace"));
-	assert_null(strstr(words.ptr, "this is left of it"));
+	assert_null(strstr(words.ptr, "the causes above do not explain"));
 	osp_buf_term(&json);
 	osp_buf_term(&words);
 }
@@ -312,6 +312,67 @@ test_slow_steps(void **state)
 	}
 }
 
+/* What a server computed, and what was left out below a statement, is said. */
+static void
+test_longest_computed(void **state)
+{
+	static const struct
+	{
+		const char *stop;
+		int count;
+		const char *why;
+	} cases[] = {
+		{"\"db\": {\"cpu\": {\"user_ms\": 900, \"of_ms\": 1000}}, ",
+		 1,
+		 "that is the statement's own work; the processor worked on it for about "
+		 "900 ms\""},
+		{"\"db\": {\"cpu\": {\"user_ms\": 900, \"of_ms\": 1000}}, "
+		 "\"truncated\": 7000, ",
+		 1,
+		 "about 900 ms; 7,000 points below it were left out, beyond "
+		 "osprofiler.max_points\""},
+		{"\"db\": {\"cpu\": {\"user_ms\": 900, \"of_ms\": 1000}}, ",
+		 3,
+		 "own work; of the longest execution the processor worked for about 900 "
+		 "ms\""},
+		{"\"db\": {\"cpu\": {\"user_ms\": 400, \"of_ms\": 1000}}, ",
+		 1,
+		 "nothing in the trace says why\""},
+		{"\"truncated\": 1, ",
+		 1,
+		 "1 point below it was left out, beyond osprofiler.max_points\""},
+		{"\"db\": {\"cpu\": {\"user_ms\": 500, \"of_ms\": 1000}, \"waits\": "
+		 "{\"Timeout:PgSleep\": 480}}, ",
+		 1,
+		 "a part that the causes above do not explain; the processor worked on "
+		 "it for about 500 ms\""},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+		int n;
+
+		for (n = 0; n < cases[i].count; n++)
+			findings_add_statement(report,
+								   "pg",
+								   "CREATE INDEX i ON t (a)",
+								   &at,
+								   1000,
+								   cases[i].stop);
+		findings_explain(report, &json, &words);
+		if (strstr(json.ptr, cases[i].why) == NULL)
+			fail_msg("%s: %s", cases[i].why, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 int
 main(void)
 {
@@ -325,6 +386,7 @@ main(void)
 		cmocka_unit_test(test_longest_of_sqlite),
 		cmocka_unit_test(test_longest_of_sqlite_together),
 		cmocka_unit_test(test_slow_steps),
+		cmocka_unit_test(test_longest_computed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

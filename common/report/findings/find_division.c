@@ -246,6 +246,15 @@ divide_work(const osp__op *op, int64_t rest_ns[OSP__REST_COUNT])
 	rest_ns[OSP__REST_UNKNOWN] += left_ns - waited_ns - cpu_ns;
 }
 
+int64_t
+osp__left_cpu_ns(const osp__op *op)
+{
+	int64_t rest_ns[OSP__REST_COUNT] = {0};
+
+	divide_work(op, rest_ns);
+	return rest_ns[OSP__REST_CPU];
+}
+
 static void
 divide_left(const osp__findings *f, const osp__op *op,
 			int64_t rest_ns[OSP__REST_COUNT])

@@ -320,6 +320,71 @@ say_how_to_see_more(osp__findings *f, const osp__op *op, osp_buf *out)
 					 calls.count > 1 ? "are" : "is");
 }
 
+/* Did a statement of a server compute for most of the time that no rule has claimed? */
+static bool
+did_compute(const osp__op *op)
+{
+	return op->kind == OSP__OP_PG && osp__left_cpu_ns(op) > op->left_ns / 2;
+}
+
+/* Appends "the processor worked on it for about 1.06 s", of the longest execution. */
+static void
+say_computed(const osp__longest *all, osp_buf *out)
+{
+	osp_buf_add_str(out,
+					all->count > 1
+						? OSP_STR("of the longest execution the processor "
+								  "worked for about ")
+						: OSP_STR("the processor worked on it for about "));
+	osp__say_time(out, osp__left_cpu_ns(all->op));
+}
+
+/* Appends how many points are missing below a statement. */
+static bool
+say_left_out(const osp__op *op, osp_buf *out)
+{
+	int64_t count = osp__op_fact(op, OSP__TRUNCATED);
+
+	if (count == 0)
+		return false;
+	osp__say_number(out, count, "point");
+	osp_buf_add_str(out,
+					count == 1 ? OSP_STR(" below it was left out, beyond "
+										 "osprofiler.max_points")
+							   : OSP_STR(" below it were left out, beyond "
+										 "osprofiler.max_points"));
+	return true;
+}
+
+/* Appends both, behind something else. */
+static void
+say_more(const osp__longest *all, osp_buf *out)
+{
+	if (did_compute(all->op))
+	{
+		osp_buf_add_str(out, OSP_STR("; "));
+		say_computed(all, out);
+	}
+	if (osp__op_fact(all->op, OSP__TRUNCATED) > 0)
+	{
+		osp_buf_add_str(out, OSP_STR("; "));
+		(void) say_left_out(all->op, out);
+	}
+}
+
+/* Appends why a statement took long of which there is no plan. */
+static void
+say_without_plan(const osp__longest *all, osp_buf *out)
+{
+	if (did_compute(all->op))
+	{
+		osp_buf_add_str(out, OSP_STR("that is the statement's own work"));
+		say_more(all, out);
+	}
+	else if (!say_left_out(all->op, out))
+		osp_buf_add_str(out, OSP_STR("nothing in the trace says why"));
+}
+
 /* Appends what is known about the time of a statement that no rule has claimed. */
 static void
 say_why(osp__findings *f, const osp__longest *all, osp_str server, bool lacks,
@@ -344,7 +409,9 @@ say_why(osp__findings *f, const osp__longest *all, osp_str server, bool lacks,
 		osp_buf_add_str(out, OSP_STR("its end is not in the trace"));
 	else if (is_explained(all->ns, all->own_ns))
 	{
-		osp_buf_add_str(out, OSP_STR("this is left of it beside the above"));
+		osp_buf_add_str(out,
+						OSP_STR("a part that the causes above do not explain"));
+		say_more(all, out);
 		if (op->kind == OSP__OP_SQLITE)
 			(void) say_program_function(f, op, ": ", out);
 		say_how_to_see_more(f, op, out);
@@ -354,11 +421,12 @@ say_why(osp__findings *f, const osp__longest *all, osp_str server, bool lacks,
 		osp_buf_add_str(out,
 						OSP_STR("its plan says what it did, but nothing there "
 								"stands out"));
+		say_more(all, out);
 		say_how_to_see_more(f, op, out);
 	}
 	else if (!say_counters(f, all, out))
 	{
-		osp_buf_add_str(out, OSP_STR("nothing in the trace says why"));
+		say_without_plan(all, out);
 		say_how_to_see_more(f, op, out);
 	}
 	if (f->status == OSP_OK)

@@ -425,6 +425,12 @@ const char *osp__ended_by(const osp__findings *f, const osp__op *op);
 /* Fills f->longest, if the findings leave much of the time open. */
 void osp__find_longest(osp__findings *f);
 
+/* ---- find_division.c ---- */
+
+/* The part of the time that no rule has claimed in which a server's operation computed,
+ * by the CPU time of its statement. */
+int64_t osp__left_cpu_ns(const osp__op *op);
+
 /* ---- findings_json.c ---- */
 
 /* Appends the JSON of osp_report_explain_json(). */
