@@ -74,6 +74,28 @@ $found = found($node,
 like($found->{cause}, qr/ExclusiveLock on the advisory lock 4711, held by/, 'advisory lock: which');
 finish $other->{psql};
 
+# The same of a session that is in no transaction.
+my $session = $node->background_psql('postgres');
+$session->query_safe('SELECT pg_advisory_lock(4712)');
+$other = background($node, "SELECT pg_sleep(1);\n"
+	  . "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%lock(4712)%' AND state = 'idle';");
+$found = found($node,
+	psql_traced($node, 'SELECT pg_advisory_lock(4712);'), 'lock of a session', 'lock_wait', 0.8);
+like($found->{next_step}, qr/no COMMIT frees it: pg_advisory_unlock\(\)/, 'lock of a session: what to do');
+finish $other->{psql};
+$session->{timeout} = undef;
+eval { $session->quit };
+
+# An index is made, and nobody can change the table.
+$node->safe_psql('postgres', q{CREATE TABLE large (a int); INSERT INTO large VALUES (1);
+CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1 FROM pg_sleep(2)'});
+$other = background($node, 'CREATE INDEX ON large (slow(a));');
+wait_until($node, "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+$found = found($node,
+	psql_traced($node, "SELECT 1;\nDELETE FROM large WHERE a = 7;"), 'index', 'lock_wait', 0.8);
+like($found->{next_step}, qr/With CONCURRENTLY they take longer/, 'index: what to do');
+finish $other->{psql};
+
 # A queue of which another transaction has locked the begin.
 $node->safe_psql('postgres', q{CREATE TABLE job (id int PRIMARY KEY, state text);
 INSERT INTO job SELECT g, 'new' FROM generate_series(1, 300000) g; VACUUM ANALYZE job});
@@ -104,6 +126,15 @@ $other = hold(2);
 found($node,
 	psql_traced($node, "SET lock_timeout = '600ms'; UPDATE stock SET n = n + 1 WHERE id = 2;"),
 	'lock timeout', 'lock_wait', 0.8);
+finish $other->{psql};
+
+# It is cancelled while it waits.
+$other = hold(2);
+$found = found($node,
+	psql_traced($node, "SET statement_timeout = '600ms'; UPDATE stock SET n = n + 1 WHERE id = 2;"),
+	'statement timeout', 'lock_wait', 0.8);
+like($found->{cause}, qr/ for a lock and was cancelled: /, 'statement timeout: the sentence');
+like($found->{evidence}, qr/; it did not finish: ended by statement_timeout\z/, 'statement timeout: the reason');
 finish $other->{psql};
 
 # Two transactions wait for each other: the other one goes on when this one has its row.

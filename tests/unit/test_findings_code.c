@@ -617,6 +617,78 @@ test_measured_later(void **state)
 	}
 }
 
+/* EXPLAIN shows plans, and neither what functions do nor waits for locks. */
+static void
+test_cancelled_step(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		const char *usage;
+		const char *explain; /* NULL: nothing of EXPLAIN */
+		bool functions;
+		bool locks;
+	} cases[] = {
+		{"UPDATE t SET n = 1", "", "EXPLAIN shows its plan.", false, true},
+		{"UPDATE t SET n = 1",
+		 "\"cpu\": {\"user_ms\": 1, \"of_ms\": 440}",
+		 "EXPLAIN shows its plan.",
+		 false,
+		 true},
+		{"UPDATE t SET n = 1",
+		 "\"cpu\": {\"user_ms\": 430, \"of_ms\": 440}",
+		 "EXPLAIN shows its plan.",
+		 false,
+		 false},
+		{"SELECT burn(90000000)",
+		 "\"cpu\": {\"user_ms\": 430, \"of_ms\": 440}",
+		 "EXPLAIN shows its plan, and nothing of what its functions do.",
+		 true,
+		 false},
+		{"SELECT md5(a) FROM t",
+		 "\"cpu\": {\"user_ms\": 430, \"of_ms\": 440}",
+		 "EXPLAIN shows its plan.",
+		 false,
+		 false},
+		{"DO $$ loop $$",
+		 "\"cpu\": {\"user_ms\": 430, \"of_ms\": 440}",
+		 NULL,
+		 true,
+		 false},
+		{"CREATE INDEX i ON t (a)", "", NULL, false, true},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char stop[256];
+		osp_buf json;
+		osp_buf words;
+		int at = 0;
+
+		(void) snprintf(stop,
+						sizeof(stop),
+						"\"db\": {%s}, \"etype\": \"query_canceled\", "
+						"\"message\": \"canceling\", ",
+						cases[i].usage);
+		findings_add_statement(
+			report, "pg", cases[i].statement, &at, 450, stop);
+		findings_explain(report, &json, &words);
+		assert_words(json.ptr, "\"findings\": [{\"rule\": \"failed\"");
+		if (cases[i].explain != NULL)
+			assert_words(json.ptr, cases[i].explain);
+		else
+			assert_no_words(json.ptr, "EXPLAIN");
+		assert_int_equal(strstr(json.ptr, POINTS) != NULL, cases[i].functions);
+		assert_int_equal(strstr(json.ptr, "pg_blocking_pids()") != NULL,
+						 cases[i].locks);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 int
 main(void)
 {
@@ -628,6 +700,7 @@ main(void)
 		cmocka_unit_test(test_built_in),
 		cmocka_unit_test(test_expression_step),
 		cmocka_unit_test(test_measured_later),
+		cmocka_unit_test(test_cancelled_step),
 		cmocka_unit_test(test_deferred_trigger),
 		cmocka_unit_test(test_left_out),
 	};

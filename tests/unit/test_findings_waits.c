@@ -155,6 +155,140 @@ test_state_of_holder(void **state)
 	}
 }
 
+/* What helps depends on the lock, and on what its holder does. */
+static void
+test_step_of_holder(void **state)
+{
+	static const struct
+	{
+		const char *lock;
+		const char *holder;
+		const char *says;
+		const char *never;
+	} cases[] = {
+		{"ExclusiveLock on the advisory lock 77",
+		 "\"state\": \"idle\", \"statement\": \"SELECT 1\"",
+		 "The session of process 7 has kept the lock behind the end of its "
+		 "transaction, so no COMMIT frees it: pg_advisory_unlock() there",
+		 "should commit"},
+		{"ExclusiveLock on the advisory lock (?, ?)",
+		 "\"state\": \"idle\", \"base_id\": \"" TRACE "\"",
+		 "See what the session that holds the lock did, if",
+		 "should commit"},
+		{"ExclusiveLock on the advisory lock 77",
+		 "\"state\": \"idle in transaction\"",
+		 "idle_in_transaction_session_timeout",
+		 "pg_advisory_unlock"},
+		{"ExclusiveLock on the advisory lock 77",
+		 "\"state\": \"active\"",
+		 "should commit soon afterwards",
+		 "pg_advisory_unlock"},
+		{"ShareLock on t",
+		 "\"state\": \"idle\"",
+		 "should commit soon afterwards",
+		 "pg_advisory_unlock"},
+		{"RowExclusiveLock on t",
+		 "\"state\": \"active\", \"statement\": \"CREATE UNIQUE INDEX i ON t "
+		 "(a)\"",
+		 "With CONCURRENTLY they take longer",
+		 "should commit"},
+		{"RowExclusiveLock on t",
+		 "\"state\": \"active\", \"statement\": \"REINDEX TABLE t\"",
+		 "With CONCURRENTLY they take longer",
+		 "should commit"},
+		{"RowExclusiveLock on t",
+		 "\"state\": \"idle in transaction\", \"statement\": \"CREATE INDEX i "
+		 "ON t (a)\"",
+		 "idle_in_transaction_session_timeout",
+		 "CONCURRENTLY"},
+		{"AccessExclusiveLock on t",
+		 "\"state\": \"active\", \"statement\": \"CREATE INDEX concurrently i "
+		 "ON t (a)\"",
+		 "should commit",
+		 "CONCURRENTLY"},
+		{"RowExclusiveLock on t",
+		 "\"state\": \"active\", \"statement\": \"CREATE TABLE i (a int)\"",
+		 "should commit",
+		 "CONCURRENTLY"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char info[1024];
+		osp_buf json;
+		osp_buf words;
+
+		begin_update(report);
+		(void) snprintf(info,
+						sizeof(info),
+						"\"db\": {\"lock\": {\"name\": \"%s\"}, \"held_by\": "
+						"{\"pid\": 7, %s}}, ",
+						cases[i].lock,
+						cases[i].holder);
+		findings_add(report, "pg.wait-start", "w", "s", "h", 1, info);
+		findings_add(report, "pg.wait-stop", "w", "s", "h", 1001, "");
+		findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1002, "");
+		findings_explain(report, &json, &words);
+		if (strstr(json.ptr, cases[i].says) == NULL ||
+			strstr(json.ptr, cases[i].never) != NULL)
+			fail_msg("%s, %s: %s", cases[i].lock, cases[i].holder, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
+#define CANCELLED                                                        \
+	"\"etype\": \"query_canceled\", \"message\": \"canceling statement " \
+	"due to statement timeout\", "
+
+/* A statement that was cancelled while it waited did not get the lock. */
+static void
+test_cancelled(void **state)
+{
+	static const struct
+	{
+		const char *stop;
+		const char *cause;
+	} cases[] = {
+		{CANCELLED, "waited 449 ms for a lock and was cancelled: ShareLock"},
+		{"\"etype\": \"lock_not_available\", ",
+		 "waited 449 ms for a lock and gave up: ShareLock"},
+		{"\"etype\": \"division_by_zero\", ",
+		 "waited 449 ms for a lock: ShareLock"},
+		{"", "waited 449 ms for a lock: ShareLock"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		osp_buf json;
+		osp_buf words;
+
+		begin_update(report);
+		findings_add(report,
+					 "pg.wait-start",
+					 "w",
+					 "s",
+					 "h",
+					 1,
+					 "\"db\": {\"lock\": {\"name\": \"ShareLock on t\"}, "
+					 "\"held_by\": {\"pid\": 7}}, ");
+		findings_add(report, "pg.wait-stop", "w", "s", "h", 450, cases[i].stop);
+		findings_add(
+			report, "pg-stop", "s", FINDINGS_BASE, "h", 450, cases[i].stop);
+		findings_explain(report, &json, &words);
+		if (strstr(json.ptr, cases[i].cause) == NULL)
+			fail_msg("%s: %s", cases[i].cause, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 /* The command that shows the holder's trace reads it from where this one is. */
 static void
 test_show_command(void **state)
@@ -677,6 +811,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_state_of_holder),
+		cmocka_unit_test(test_step_of_holder),
+		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_show_command),
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_prepared_transaction),

@@ -229,6 +229,17 @@ osp__say_calls(const osp__calls *calls, osp_buf *out)
 	}
 }
 
+bool
+osp__is_code(osp_str statement)
+{
+	osp_sql_token token = {.kind = OSP_SQL_SPACE};
+	osp_sql_lexer lexer;
+
+	osp_sql_lexer_init(&lexer, statement, OSP_SQL_POSTGRES);
+	return osp_sql_next_word(&lexer, &token) &&
+		   (osp_sql_is(&token, "do") || osp_sql_is(&token, "call"));
+}
+
 static bool
 is_query(osp_str statement)
 {

@@ -27,6 +27,9 @@ osp__calls osp__calls_in(osp_str statement);
  * procedural language, so that the kind "function" records them. */
 osp__calls osp__own_calls_in(osp_str statement);
 
+/* Is it DO or CALL, whose code has no plan? */
+bool osp__is_code(osp_str statement);
+
 /* Is it SELECT or WITH, and calls a function? */
 bool osp__is_query_with_calls(osp_str statement);
 

@@ -41,18 +41,6 @@ typedef struct work
 	bool known;   /* all work on the rows is known */
 } work;
 
-/* Is it DO or CALL, whose code has no plan? */
-static bool
-is_code(osp_str statement)
-{
-	osp_sql_token token = {.kind = OSP_SQL_SPACE};
-	osp_sql_lexer lexer;
-
-	osp_sql_lexer_init(&lexer, statement, OSP_SQL_POSTGRES);
-	return osp_sql_next_word(&lexer, &token) &&
-		   (osp_sql_is(&token, "do") || osp_sql_is(&token, "call"));
-}
-
 /* The statement whose CPU time is recorded: op, or one around it. NULL: there is none
  * nearby. */
 static const osp__op *
@@ -120,7 +108,7 @@ work_of(osp__findings *f, const osp__op *op)
 	{
 		osp_buf_reset(&f->scratch);
 		osp__op_member(f, op, NULL, "statement", &f->scratch);
-		w.known = is_code(osp_buf_str(&f->scratch));
+		w.known = osp__is_code(osp_buf_str(&f->scratch));
 	}
 	return w;
 }
@@ -177,7 +165,7 @@ say_what(const osp__group *group, osp_str statement, osp_buf *out)
 {
 	osp__calls calls = osp__calls_in(statement);
 
-	if (group->sums[SUM_ROWS] == 0 && is_code(statement))
+	if (group->sums[SUM_ROWS] == 0 && osp__is_code(statement))
 		osp_buf_add_str(
 			out, OSP_STR("Code that the statement runs, not its queries,"));
 	else if (calls.count == 0)
@@ -204,7 +192,7 @@ say_step(osp__findings *f, const osp__group *group, osp_buf *step)
 						OSP_STR("Functions in C and SQL, which the trace does "
 								"not have, and operators take it: compare "
 								"with the statement without them."));
-	else if (osp__own_calls_in(text).count > 0 || is_code(text))
+	else if (osp__own_calls_in(text).count > 0 || osp__is_code(text))
 		osp_buf_add_str(step, OSP_STR(OSP__MEASURE_FUNCTIONS "."));
 	else if (osp__calls_in(text).count > 0)
 		osp_buf_add_str(

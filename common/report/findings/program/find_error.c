@@ -4,6 +4,7 @@
  *	  Rules: errors that were caught or tried again, and a statement that failed
  *	  after a long time.
  */
+#include "report/findings/calls.h"
 #include "report/findings/rules.h"
 
 enum
@@ -131,6 +132,69 @@ is_asked_for(const osp_buf *cause)
 	return memmem(cause->ptr, cause->len, words, sizeof(words) - 1) != NULL;
 }
 
+/* Can EXPLAIN show its plan? */
+static bool
+has_plan(osp_str statement)
+{
+	static const char *const words[] = {
+		"delete", "insert", "merge", "select", "update", "values", "with"};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (osp__begins_with(statement, words[i]))
+			return true;
+	return false;
+}
+
+/* Did the server compute for most of the time of a failed statement? */
+static bool
+did_compute(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *at = op;
+
+	while (at != NULL && at->kind != OSP__OP_PG)
+		at = osp__op_below(f, at, op);
+	return at != NULL && osp__op_fact(at, OSP__CPU) > 0 &&
+		   osp__op_fact(at, OSP__CPU) >= osp__op_fact(at, OSP__CPU_OF) / 2;
+}
+
+/* Appends how to find out why a statement that was cancelled takes so long. */
+static void
+say_cancelled_step(osp__findings *f, osp__finding *finding)
+{
+	const osp__op *op = finding->group->largest;
+	osp_buf *step = &finding->step;
+	osp_str text;
+	bool calls;
+
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, op, NULL, "statement", &f->scratch);
+	text = osp_buf_str(&f->scratch);
+	calls = osp__is_code(text) || (osp__is_query_with_calls(text) &&
+								   osp__own_calls_in(text).count > 0);
+	osp_buf_add_str(
+		step,
+		is_asked_for(&finding->cause)
+			? OSP_STR("The program's own timeout, or somebody who did not want "
+					  "to wait, cancelled it.")
+			: OSP_STR("statement_timeout, or the client's own timeout, is "
+					  "shorter than the statement takes."));
+	if (has_plan(text))
+		osp_buf_add_str(step,
+						calls ? OSP_STR(" EXPLAIN shows its plan, and nothing "
+										"of what its functions do.")
+							  : OSP_STR(" EXPLAIN shows its plan."));
+	else if (osp__op_child(f, op) != NULL)
+		osp_buf_add_str(
+			step, OSP_STR(" What it did until then is below it in the tree."));
+	if (calls && !osp__records_functions(f))
+		osp_buf_add_str(step, OSP_STR(" " OSP__MEASURE_FUNCTIONS "."));
+	if (!did_compute(f, op))
+		osp_buf_add_str(step,
+						OSP_STR(" Whether it waits for a lock, "
+								"pg_blocking_pids() shows while it lasts."));
+}
+
 void
 osp__tell_failed(osp__findings *f, osp__finding *finding)
 {
@@ -143,19 +207,12 @@ osp__tell_failed(osp__findings *f, osp__finding *finding)
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_op(f, group->largest, &finding->evidence);
 	if (osp_str_eq(group->largest->node->etype, OSP_STR("\"query_canceled\"")))
-		osp_buf_add_str(
-			&finding->step,
-			is_asked_for(&finding->cause)
-				? OSP_STR("The program's own timeout, or somebody who did not "
-						  "want to wait, cancelled it: EXPLAIN shows why it "
-						  "takes so long.")
-				: OSP_STR("statement_timeout, or the client's own timeout, is "
-						  "shorter than the statement takes: EXPLAIN shows why "
-						  "it takes so long."));
+		say_cancelled_step(f, finding);
 	else
 		osp_buf_add_str(
 			&finding->step,
-			OSP_STR("What it did until then is below it in the tree. A check "
-					"of what makes it fail costs less at its begin."));
+			OSP_STR("What it did until then is below it in the tree. If it "
+					"can be checked beforehand whether it will fail, do that "
+					"first."));
 	osp__add_figure(finding, "failures", (double) group->count);
 }

@@ -221,6 +221,14 @@ gave_up(const osp__op *op)
 					   "lock_not_available");
 }
 
+/* Was it cancelled, by statement_timeout or by its client? */
+static bool
+was_cancelled(const osp__op *op)
+{
+	return failed_with(op->kind == OSP__OP_WAIT ? op->parent : op,
+					   "query_canceled");
+}
+
 static void
 say_waits(osp__finding *finding, const osp__group *group)
 {
@@ -238,6 +246,8 @@ say_waits(osp__finding *finding, const osp__group *group)
 		osp_buf_add_str(&finding->cause,
 						gave_up(group->largest)
 							? OSP_STR(" for a lock and gave up")
+						: was_cancelled(group->largest)
+							? OSP_STR(" for a lock and was cancelled")
 							: OSP_STR(" for a lock"));
 	if (is_of_crowd(group))
 		osp_buf_add_str(&finding->cause,
@@ -286,22 +296,61 @@ say_root(osp__findings *f, osp_buf *out, const osp__op *wait, int64_t pid)
 		osp_buf_addf(out, " (%s)", name);
 }
 
+/* Is the lock an advisory one of a session that is in no transaction? */
+static bool
+is_of_idle_session(osp__findings *f, const osp__op *wait)
+{
+	osp_str name;
+
+	if (strcmp(root_member(f, wait, "state"), "idle") != 0)
+		return false;
+	osp_buf_reset(&f->scratch);
+	osp__op_member(f, wait, "lock", "name", &f->scratch);
+	name = osp_buf_str(&f->scratch);
+	return name.len > 0 &&
+		   memmem(name.ptr, name.len, "advisory lock", 13) != NULL;
+}
+
+/* Does the process that keeps all others waiting make an index, and lets nobody change
+ * the table until then? */
+static bool
+is_making_index(osp__findings *f, const osp__op *wait)
+{
+	osp_str statement = osp_str_of(root_member(f, wait, "statement"));
+
+	return osp__makes_index(statement) &&
+		   strcasestr(statement.ptr, "concurrently") == NULL;
+}
+
 /* Appends advice about the holder of the lock. */
 static void
 say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
 				int64_t pid)
 {
 	osp_buf *step = &finding->step;
+	bool session = is_of_idle_session(f, wait);
 	const char *trace = root_member(f, wait, "base_id");
+	bool traced = trace[0] != '\0';
 
-	if (trace[0] != '\0')
+	if (traced)
 		osp_buf_addf(step,
-					 "See what the transaction that held the lock did, if that "
-					 "was recorded: %s%s%s. ",
+					 "See what the %s the lock did, if that was recorded: "
+					 "%s%s%s. ",
+					 session ? "session that holds" : "transaction that held",
 					 f->report->show_before,
 					 trace,
 					 f->report->show_behind);
-	if (is_idle_in_transaction(f, wait))
+	if (session)
+		osp_buf_addf(
+			step,
+			"The session of process %lld has kept the lock behind the end of "
+			"its transaction, so no COMMIT frees it: pg_advisory_unlock() "
+			"there does, or the end of the session, as by SELECT "
+			"pg_terminate_backend(%lld). A lock by pg_advisory_xact_lock() "
+			"ends with its transaction.",
+			(long long) pid,
+			(long long) pid);
+	else if (is_idle_in_transaction(f, wait))
 	{
 		say_root(f, step, wait, pid);
 		osp_buf_add_str(
@@ -310,7 +359,13 @@ say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
 					"that commit before. idle_in_transaction_session_timeout "
 					"ends such transactions, and undoes what they did."));
 	}
-	else if (trace[0] != '\0')
+	else if (is_making_index(f, wait))
+		osp_buf_add_str(
+			step,
+			OSP_STR("CREATE INDEX and REINDEX keep others from changing the "
+					"table until they have ended. With CONCURRENTLY they take "
+					"longer, but others can go on."));
+	else if (traced)
 		osp_buf_add_str(step,
 						OSP_STR("A transaction that changes what others need "
 								"should commit soon afterwards."));
