@@ -234,6 +234,9 @@ static osp_status
 connect_session(osp_mysql *mysql, osp_error *err)
 {
 	const osp_mysql_settings *settings = &mysql->settings;
+
+	/* The library passes over the socket if a host is named, unless it is localhost. */
+	const char *host = settings->unix_socket != NULL ? NULL : settings->host;
 	MYSQL *connected = NULL;
 	int events;
 
@@ -244,7 +247,7 @@ connect_session(osp_mysql *mysql, osp_error *err)
 	mysql->sessions++;
 	events = mysql_real_connect_start(&connected,
 									  mysql->session,
-									  settings->host,
+									  host,
 									  settings->user,
 									  settings->password,
 									  settings->database,

@@ -248,6 +248,14 @@ test_strings(void **state)
 					"mysql://osp@/test?unix_socket=%s/socket",
 					mysql_test_dir);
 	store_and_expect(uri, &all);
+
+	/* The socket counts before the host, as in PyMySQL. Nobody listens at port 1. */
+	(void) mysql_test_sql("DROP TABLE IF EXISTS data");
+	(void) snprintf(uri,
+					sizeof(uri),
+					"mysql://osp@127.0.0.1:1/test?unix_socket=%s/socket",
+					mysql_test_dir);
+	store_and_expect(uri, &all);
 	points_term(&all);
 }
 
