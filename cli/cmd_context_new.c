@@ -18,7 +18,7 @@ static const char help[] =
 	"  --hmac-key K              the key that signs; else the first of\n"
 	"                            OSPROFILER_HMAC_KEYS, which others cannot read "
 	"in the\n"
-	"                            list of processes\n"
+	"                            list of processes, or of the file of keys\n"
 	"  --base-id B               the trace; else a new one\n"
 	"  --parent-id P             the point that calls; else the trace itself\n"
 	"  --format headers          X-Trace-Info and X-Trace-HMAC (default)\n"

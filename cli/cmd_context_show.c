@@ -19,7 +19,8 @@ static const char help[] =
 	"  --trace-hmac H            the value of X-Trace-HMAC; else "
 	"OSPROFILER_TRACE_HMAC\n"
 	"  --hmac-keys K1,K2         keys that are accepted; else "
-	"OSPROFILER_HMAC_KEYS\n"
+	"OSPROFILER_HMAC_KEYS,\n"
+	"                            or the file of keys\n"
 	"  -h, --help                this text\n";
 
 enum

@@ -98,7 +98,8 @@ print_help(void)
 		"command may stand before it.\n"
 		"\n"
 		"Exit status: 0; 1 after an error; 2 after a wrong call; 3 from status if\n"
-		"somebody should look, and from doctor --unfix if not every step was tried.\n");
+		"somebody should look, from doctor --unfix if not every step was tried, and\n"
+		"from agent if the run directory has a shipper already. run ends as its command.\n");
 	result = osp_buf_status(&text) == OSP_OK
 				 ? cli_help(text.ptr)
 				 : cli_error("%s", osp_status_text(osp_buf_status(&text)));
