@@ -11,6 +11,7 @@ store_close(osp_driver_conn *conn)
 {
 	if (conn == NULL)
 		return;
+	store_upkeep_end(conn);
 	store_close_writer(conn);
 	store_index_term(&conn->index);
 	osp_buf_term(&conn->page);
@@ -54,6 +55,8 @@ write_batch(osp_driver_conn *conn, const osp_notification *items, size_t count,
 	if (!store_db_begin(&conn->db))
 		return store_db_failed(&conn->db, err);
 	status = store_index_refresh(&conn->index, &conn->db, err);
+	if (conn->retained_at == 0)
+		conn->retained_at = conn->index.next_id;
 	if (status == OSP_OK)
 		status = store_add_items(conn, items, count, err);
 	if (status == OSP_OK && !store_db_commit(&conn->db))

@@ -263,6 +263,7 @@ store_close_writer(osp_driver_conn *conn)
 	conn->batch = NULL;
 	conn->encoder = NULL;
 	conn->retained_at = 0;
+	conn->added = 0;
 }
 
 osp_status

@@ -5,7 +5,8 @@
  *
  * A step takes some milliseconds. While there is work left, there is a step
  * every BUSY_NS. Otherwise a step every IDLE_NS checks whether there is any
- * work.
+ * work. A writer that ends, perhaps before the second step, makes up for what
+ * it has added.
  */
 #include "sqlite_store.h"
 
@@ -15,11 +16,11 @@
 
 #define BUSY_NS INT64_C(20000000)
 #define IDLE_NS INT64_C(1000000000)
+#define END_NS  INT64_C(250000000)
 
 /*
- * A step removes up to STEP_TRACES traces more than were added since the
- * previous step, so that it is faster than the writer, but at most
- * STEP_TRACES_MAX.
+ * A step removes up to STEP_TRACES traces more than were added, so that it is
+ * faster than the writer, but at most STEP_TRACES_MAX.
  */
 #define STEP_TRACES     128
 #define STEP_TRACES_MAX 2000
@@ -143,8 +144,9 @@ retain(osp_driver_conn *conn, const pages *p, bool *busy, osp_error *err)
 	uint64_t removed = 0;
 	osp_status status;
 
-	if (conn->retained_at > 0 && next_id > conn->retained_at)
-		limit += next_id - conn->retained_at;
+	if (next_id > conn->retained_at)
+		conn->added += next_id - conn->retained_at;
+	limit += conn->added;
 	if (limit > STEP_TRACES_MAX)
 		limit = STEP_TRACES_MAX;
 	conn->retained_at = next_id;
@@ -153,8 +155,14 @@ retain(osp_driver_conn *conn, const pages *p, bool *busy, osp_error *err)
 	if (conn->max_bytes > 0 && (p->all - p->unused) * p->size > conn->max_bytes)
 		before_us = INT64_MAX;
 	if (before_us == INT64_MIN)
+	{
+		conn->added = 0;
 		return OSP_OK;
+	}
 	status = store_remove_old(conn, before_us, (unsigned) limit, &removed, err);
+	conn->added = removed < (uint64_t) limit || conn->added < (int64_t) removed
+					  ? 0
+					  : conn->added - (int64_t) removed;
 	*busy |= removed > 0;
 	if (status == OSP_OK && removed > 0)
 		status = drop_segment(&conn->db, busy, err);
@@ -210,6 +218,21 @@ store_upkeep(osp_driver_conn *conn, osp_error *err)
 			status = store_db_failed(&conn->db, err);
 	}
 	return status;
+}
+
+void
+store_upkeep_end(osp_driver_conn *conn)
+{
+	int64_t until = osp_mono_now() + END_NS;
+	osp_status status = OSP_OK;
+	bool busy = false;
+
+	if (conn->db.db == NULL || conn->retained_at == 0)
+		return;
+	store_db_begin_call(&conn->db, &conn->options);
+	while (status == OSP_OK && osp_mono_now() < until &&
+		   (conn->added > 0 || conn->index.next_id > conn->retained_at))
+		status = step(conn, &busy, NULL);
 }
 
 osp_status

@@ -212,12 +212,40 @@ test_max_size(void **state)
 	assert_true(file_size() < 4L * 1024 * 1024);
 }
 
+/* Also by writers that end behind their first batches, as 'osprofiler agent --once'. */
+static void
+test_short_writers(void **state)
+{
+	int64_t most = 0;
+	unsigned i;
+
+	(void) state;
+	for (i = 0; i < 12; i++)
+	{
+		osp_driver_conn *conn = store_open_with("?keep=0&max_size=200kB");
+		char prefix[32];
+		int64_t traces;
+
+		(void) snprintf(prefix, sizeof(prefix), "t%u", i);
+		store_fill(conn, prefix, 3000, 3000 * i);
+		contract_close(conn);
+		traces = store_sql_number("SELECT count(*) FROM trace");
+		most = traces > most ? traces : most;
+		assert_true(i == 0 || traces > 0);
+	}
+	assert_true(most < 6000);
+	assert_true(store_sql_number("SELECT min(first_us) FROM trace") >
+				1000000L * 3000 * 9);
+	store_check_integrity();
+}
+
 const struct CMUnitTest store_removals[] = {
 	cmocka_unit_test(test_remove),
 	cmocka_unit_test(test_remove_under_writer),
 	cmocka_unit_test(test_remove_by_age),
 	cmocka_unit_test(test_keep),
 	cmocka_unit_test(test_max_size),
+	cmocka_unit_test(test_short_writers),
 };
 const size_t store_removals_count =
 	sizeof(store_removals) / sizeof(store_removals[0]);
