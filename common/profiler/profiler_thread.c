@@ -240,6 +240,8 @@ osp__profiler_use_configured_keys(osp__profiler *p)
 	osp_keyring *ring;
 	osp_status status;
 
+	if (config_status == OSP_OK && config.enabled_given && !config.enabled)
+		osp__debug("nothing is traced: enabled is false");
 	status = osp_keyring_new(
 		alc, osp_str_of(usable ? config.hmac_keys : ""), &ring, NULL);
 	if (status != OSP_OK)

@@ -54,6 +54,7 @@ my @cases = (
 	['headers', "$context OSPROFILER_HMAC_KEYS=k $dir/first", 1, qr/\Aa thread is traced/],
 	['headers without a key', "$context $dir/first", 0, qr/\Aosp_init_from_headers traces nothing: .*key/],
 	['headers of another key', "$context OSPROFILER_HMAC_KEYS=j $dir/first", 0, qr/\Aosp_init_from_headers traces nothing: .*signature/],
+	['headers, switched off', "$context OSPROFILER_HMAC_KEYS=k OSPROFILER_ENABLED=false $dir/first", 0, qr/\Anothing is traced: enabled is false\n/],
 	['keys that are open to others', "$context OSPROFILER_HMAC_KEYS_FILE=$dir/open.keys $dir/first", 0, qr/\Anothing is traced: .*others/]);
 push @cases, ['SQLite', "$context OSPROFILER_HMAC_KEYS=k $sqlite", 1, qr/\Aa thread is traced/],
   ['SQLite without a context', "OSPROFILER_HMAC_KEYS=k $sqlite", 1, qr/\Astatements are not traced by the environment: OSPROFILER_TRACE_INFO is empty\n/],
