@@ -36,6 +36,7 @@
 typedef enum setting_kind
 {
 	KIND_TEXT,
+	KIND_PROPAGATE, /* a text, too */
 	KIND_BOOL,
 	KIND_RING_SIZE,
 	KIND_LIMIT,
@@ -77,7 +78,7 @@ static const setting settings[] = {
 	 "OSPROFILER_STATEMENT_TEXT",
 	 KIND_STATEMENT_TEXT,
 	 MEMBER(statement_text)},
-	{"propagate", "OSPROFILER_PROPAGATE", KIND_TEXT, MEMBER(propagate)},
+	{"propagate", "OSPROFILER_PROPAGATE", KIND_PROPAGATE, MEMBER(propagate)},
 	{"filter_error_trace",
 	 "OSPROFILER_FILTER_ERROR_TRACE",
 	 KIND_BOOL,
@@ -113,6 +114,12 @@ typedef struct source
 	unsigned
 		bus_rank; /* of the section that transport_url is from; 0: none yet */
 } source;
+
+static bool
+is_text(const setting *s)
+{
+	return s->kind == KIND_TEXT || s->kind == KIND_PROPAGATE;
+}
 
 static char **
 text_member(osp_config *config, const setting *s)
@@ -185,6 +192,34 @@ read_statement_text(osp_str value, osp_statement_text *out)
 	return false;
 }
 
+/* Is it a list of the ways in which hooks may tell the server of a context? */
+static bool
+is_propagate(osp_str value)
+{
+	static const char *const words[] = {
+		"comment", "startup", "prepared", "none"};
+	const char separators[] = ", \t";
+	size_t at = 0;
+
+	while (at < value.len)
+	{
+		size_t len = 0;
+		size_t i = 0;
+
+		while (at + len < value.len &&
+			   strchr(separators, value.ptr[at + len]) == NULL)
+			len++;
+		while (len > 0 && i < sizeof(words) / sizeof(words[0]) &&
+			   (strlen(words[i]) != len ||
+				strncasecmp(words[i], value.ptr + at, len) != 0))
+			i++;
+		if (i == sizeof(words) / sizeof(words[0]))
+			return false;
+		at += len + 1;
+	}
+	return true;
+}
+
 static osp_status
 set_value(source *to, const setting *s, osp_str value, osp_error *err)
 {
@@ -223,6 +258,15 @@ set_value(source *to, const setting *s, osp_str value, osp_error *err)
 			else
 				return set_value_error(to, s, value, "drop or wait", err);
 			return OSP_OK;
+		case KIND_PROPAGATE:
+			if (!is_propagate(value))
+				return set_value_error(
+					to,
+					s,
+					value,
+					"a list of comment, startup and prepared, or none",
+					err);
+			return set_text(config, text_member(config, s), value, err);
 		case KIND_STATEMENT_TEXT:
 			if (!read_statement_text(value, &config->statement_text))
 				return set_value_error(
@@ -252,7 +296,7 @@ set_defaults(osp_config *config, osp_error *err)
 		return status;
 	for (i = 0; i < SETTINGS; i++)
 	{
-		if (settings[i].kind != KIND_TEXT)
+		if (!is_text(&settings[i]))
 			continue;
 		status = set_text(
 			config, text_member(config, &settings[i]), OSP_STR(""), err);
@@ -431,7 +475,7 @@ osp_config_term(osp_config *config)
 
 	for (i = 0; i < SETTINGS; i++)
 	{
-		if (settings[i].kind == KIND_TEXT)
+		if (is_text(&settings[i]))
 			wipe_text(alc, *text_member(config, &settings[i]));
 	}
 	osp_free(alc, config->bus_ca_file);

@@ -235,6 +235,8 @@ test_bad_files(void **state)
 		{"[profiler]\nring_size = -1\n", "a size from 64kB to 1GB"},
 		{"[profiler]\nspool_limit = 0\n", "a size from 64kB to 1TB"},
 		{"[profiler]\non_full = block\n", "must be drop or wait"},
+		{"[profiler]\npropagate = coment\n", "must be a list of comment, "},
+		{"[profiler]\npropagate = startup,commentary\n", "must be a list of"},
 		{"[profiler\n", "line 1: a section must end with ]"},
 		{"[]\n", "line 1: the section has no name"},
 		{"[profiler]\nenabled\n", "line 2: expected KEY = VALUE or [SECTION]"},

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "findings_fixture.h"
+#include "report/findings/calls.h"
 
 static void
 begin(osp_report *report, const char *name, const char *id, const char *parent,
@@ -423,6 +424,53 @@ test_left_out(void **state)
 	"SET osprofiler.points = 'statement, nested, parse, plan, commit, trigger, " \
 	"worker, wait, function' (the default, and function)"
 
+/* The functions of statements; no names of tables, columns or types. */
+static void
+test_names_of_calls(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		const char *calls;
+	} cases[] = {
+		{"SELECT f(a), s.g(b), f(2) FROM h(1) AS t(a int)", "f() g() h() "},
+		{"SELECT 1 FROM a JOIN b ON near(a.x, b.x)", "near() "},
+		{"create table if not exists t(a)", ""},
+		{"CREATE TABLE t(a int(4), b numeric(3), PRIMARY KEY (a), UNIQUE (b), "
+		 "CHECK (fits(a)))",
+		 "fits() "},
+		{"CREATE TABLE s.t(a varchar(3) REFERENCES s.u(a))", ""},
+		{"CREATE TEMP TABLE t AS SELECT f(1)", "f() "},
+		{"CREATE INDEX CONCURRENTLY ON t(lower(a)) INCLUDE (b)", "lower() "},
+		{"CREATE UNIQUE INDEX i ON s.t(a)", ""},
+		{"INSERT INTO t(a, b) SELECT f(1), 2 ON CONFLICT (a) DO NOTHING",
+		 "f() "},
+		{"COPY s.t(a, b) FROM STDIN", ""},
+		{"ALTER TABLE t SET (fillfactor = 10)", ""},
+		{"CREATE VIEW v(a) AS SELECT f(1)", "f() "},
+		{"WITH w(a) AS (SELECT f(1)) SELECT 1 FROM w WHERE EXISTS (SELECT 1)",
+		 "f() "},
+		{"VACUUM (ANALYZE) t(a)", ""},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp__calls calls = osp__calls_in(osp_str_of(cases[i].statement));
+		char found[200] = "";
+		unsigned k;
+
+		for (k = 0; k < calls.count; k++)
+			(void) snprintf(found + strlen(found),
+							sizeof(found) - strlen(found),
+							"%.*s() ",
+							(int) calls.found[k].len,
+							calls.found[k].ptr);
+		assert_string_equal(found, cases[i].calls);
+	}
+}
+
 /* Functions that the kind "function" never shows are not promised: those of PostgreSQL
  * and its extensions, and what a trace that has functions does not show. */
 static void
@@ -697,6 +745,7 @@ main(void)
 		cmocka_unit_test(test_portal_in_slices),
 		cmocka_unit_test(test_cascade),
 		cmocka_unit_test(test_foreign_key),
+		cmocka_unit_test(test_names_of_calls),
 		cmocka_unit_test(test_built_in),
 		cmocka_unit_test(test_expression_step),
 		cmocka_unit_test(test_measured_later),

@@ -104,41 +104,104 @@ is_built_in(const osp_sql_token *word, bool qualified)
 static bool
 is_no_function(const osp_sql_token *word)
 {
-	static const char *const words[] = {"all",       "and",
-										"any",       "array",
-										"as",        "avg",
-										"between",   "by",
-										"call",      "case",
-										"cast",      "char",
-										"coalesce",  "count",
-										"cube",      "current_timestamp",
-										"decimal",   "distinct",
-										"do",        "else",
-										"except",    "exists",
-										"extract",   "filter",
-										"from",      "generate_series",
-										"greatest",  "group",
-										"grouping",  "having",
-										"in",        "intersect",
-										"interval",  "is",
-										"join",      "lateral",
-										"least",     "like",
-										"limit",     "materialized",
-										"max",       "min",
-										"not",       "now",
-										"nullif",    "numeric",
-										"offset",    "on",
-										"or",        "order",
-										"over",      "partition",
-										"returning", "rollup",
-										"row",       "rows",
-										"select",    "sets",
-										"some",      "sum",
-										"then",      "timestamp",
-										"union",     "unnest",
-										"using",     "values",
-										"varchar",   "when",
-										"where",     "with",
+	static const char *const words[] = {"all",
+										"analyze",
+										"and",
+										"any",
+										"array",
+										"as",
+										"avg",
+										"begin",
+										"between",
+										"bit",
+										"by",
+										"call",
+										"case",
+										"cast",
+										"char",
+										"character",
+										"check",
+										"coalesce",
+										"conflict",
+										"count",
+										"cube",
+										"current_timestamp",
+										"decimal",
+										"distinct",
+										"do",
+										"else",
+										"except",
+										"exclude",
+										"exists",
+										"explain",
+										"extract",
+										"filter",
+										"float",
+										"from",
+										"generate_series",
+										"greatest",
+										"group",
+										"grouping",
+										"having",
+										"if",
+										"in",
+										"include",
+										"index",
+										"int",
+										"integer",
+										"intersect",
+										"interval",
+										"is",
+										"join",
+										"key",
+										"lateral",
+										"least",
+										"like",
+										"limit",
+										"materialized",
+										"max",
+										"min",
+										"nchar",
+										"not",
+										"now",
+										"nullif",
+										"numeric",
+										"nvarchar",
+										"offset",
+										"on",
+										"options",
+										"or",
+										"order",
+										"over",
+										"partition",
+										"returning",
+										"rollup",
+										"row",
+										"rows",
+										"select",
+										"set",
+										"sets",
+										"some",
+										"storage",
+										"sum",
+										"text",
+										"then",
+										"time",
+										"timestamp",
+										"timestamptz",
+										"union",
+										"unique",
+										"unnest",
+										"using",
+										"vacuum",
+										"values",
+										"varbit",
+										"varchar",
+										"varying",
+										"view",
+										"when",
+										"where",
+										"with",
 										"within"};
 	size_t i;
 
@@ -150,6 +213,12 @@ is_no_function(const osp_sql_token *word)
 	return false;
 }
 
+static bool
+is_char(const osp_sql_token *token, char c)
+{
+	return token->kind == OSP_SQL_OTHER && token->text.ptr[0] == c;
+}
+
 /* May the name behind this token be the alias of a result with a list of
  * columns, which looks like a function call? Examples: WITH t(a), AS t(a int),
  * f(1) t(a int). */
@@ -157,8 +226,22 @@ static bool
 is_before_alias(const osp_sql_token *token)
 {
 	return osp_sql_is(token, "as") || osp_sql_is(token, "recursive") ||
-		   osp_sql_is(token, "with") ||
-		   (token->kind == OSP_SQL_OTHER && token->text.ptr[0] == ')');
+		   osp_sql_is(token, "with") || is_char(token, ')');
+}
+
+/* Is the name behind this token that of a table with a list of columns? Examples:
+ * CREATE TABLE t(a), IF NOT EXISTS t(a), INSERT INTO t(a), REFERENCES t(a), COPY t(a). */
+static bool
+is_before_table(const osp_sql_token *token)
+{
+	static const char *const words[] = {
+		"copy", "exists", "into", "only", "references", "table", "view"};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (osp_sql_is(token, words[i]))
+			return true;
+	return false;
 }
 
 static void
@@ -173,31 +256,54 @@ add_name(osp__calls *calls, osp_str name)
 		calls->found[calls->count++] = name;
 }
 
+/* The tokens before a parenthesis, the nearest first. */
+typedef struct tokens_before
+{
+	osp_sql_token at[4];
+} tokens_before;
+
+/* Is the nearest token, a name, that of a function? is_definition: the statement makes
+ * something, so what stands behind ON is a table. */
+static bool
+is_function(const tokens_before *before, bool is_definition)
+{
+	bool qualified = is_char(&before->at[1], '.');
+	const osp_sql_token *last = &before->at[qualified ? 3 : 1];
+
+	return !is_no_function(&before->at[0]) && !is_before_alias(last) &&
+		   !is_before_table(last) && !(is_definition && osp_sql_is(last, "on"));
+}
+
+static bool
+is_own(const tokens_before *before)
+{
+	bool qualified = is_char(&before->at[1], '.') &&
+					 !osp_sql_is(&before->at[2], "pg_catalog");
+
+	return !is_built_in(&before->at[0], qualified);
+}
+
 /* The functions that a statement calls; own: only those that are not built in. */
 static osp__calls
 find_calls(osp_str statement, bool own)
 {
-	osp_sql_token schema = {.kind = OSP_SQL_SPACE};
-	osp_sql_token last = schema;
-	osp_sql_token before = schema;
+	bool is_definition = osp__begins_with(statement, "create");
+	tokens_before before = {.at[0] = {.kind = OSP_SQL_SPACE}};
 	osp_sql_token token;
 	osp_sql_lexer lexer;
 	osp__calls calls = {.count = 0};
+	size_t i;
 
+	for (i = 1; i < sizeof(before.at) / sizeof(before.at[0]); i++)
+		before.at[i] = before.at[0];
 	osp_sql_lexer_init(&lexer, statement, OSP_SQL_POSTGRES);
 	while (osp_sql_next_word(&lexer, &token))
 	{
-		bool qualified = last.kind == OSP_SQL_OTHER &&
-						 last.text.ptr[0] == '.' &&
-						 !osp_sql_is(&schema, "pg_catalog");
-
-		if (token.kind == OSP_SQL_OTHER && token.text.ptr[0] == '(' &&
-			!is_no_function(&before) && !is_before_alias(&last) &&
-			!(own && is_built_in(&before, qualified)))
-			add_name(&calls, before.text);
-		schema = last;
-		last = before;
-		before = token;
+		if (is_char(&token, '(') && is_function(&before, is_definition) &&
+			(!own || is_own(&before)))
+			add_name(&calls, before.at[0].text);
+		memmove(&before.at[1], &before.at[0], 3 * sizeof(before.at[0]));
+		before.at[0] = token;
 	}
 	return calls;
 }
