@@ -133,9 +133,12 @@ pgosp_has_lockwaits(void)
 #define PGOSP_SLOTS_SIZE 65536
 #define PGOSP_SLOTS_MAX  (PGOSP_SLOTS_SIZE - 64)
 
+/* Value of worker_pid: the file was removed, and backends must move to the new one. */
+#define PGOSP_SLOTS_MOVED (-1)
+
 typedef struct pgospSlots
 {
-	volatile int worker_pid;    /* 0: there is none */
+	volatile int worker_pid;    /* 0: there is none; or PGOSP_SLOTS_MOVED */
 	volatile int worker_number; /* number of its PGPROC */
 	char unused[56];
 	volatile bool allocated[PGOSP_SLOTS_MAX];

@@ -91,6 +91,16 @@ pgosp_slot_close(void)
 	pgosp_slot.pid = 0;
 }
 
+/* Moves the slot to the file that has replaced a removed one. */
+static void
+follow_file(void)
+{
+	char run_directory[OSP_RUNDIR_PATH_MAX];
+
+	if (pgosp_rundir(run_directory, NULL) == OSP_OK)
+		pgosp_slot_open(run_directory);
+}
+
 void
 pgosp_slot_wake(void)
 {
@@ -101,6 +111,11 @@ pgosp_slot_wake(void)
 	pgosp_slot.asleep = false;
 	if (slots == NULL || slots->worker_pid == 0)
 		return;
+	if (slots->worker_pid == PGOSP_SLOTS_MOVED)
+	{
+		follow_file();
+		return;
+	}
 	number = (uint32) slots->worker_number;
 	if (number >= ProcGlobal->allProcCount)
 		return;

@@ -36,9 +36,9 @@
 #define LOOK_LOCKS  5 /* how many ms at most while a backend waits for a lock */
 #define LOOK_COST   10    /* looks take at most a tenth of the time */
 #define LOOK_ASLEEP 10000 /* asleep: is the run directory still the same? */
-#define LOOK_EARLY  1000  /* asleep, while there are backends with a slot */
-#define CPU_AGE     2     /* ms; CPU time is noted of statements this old */
-#define CPU_NOTES   4     /* the largest number in one look at all backends */
+#define LOOK_EARLY  1000 /* asleep, and backends have slots; or without slots */
+#define CPU_AGE     2    /* ms; CPU time is noted of statements this old */
+#define CPU_NOTES   4    /* the largest number in one look at all backends */
 #define QUIET_NS    INT64CONST(1000000000)
 
 static int64 active_ns; /* when a statement was last seen */
@@ -265,12 +265,12 @@ pgosp_watch_look(void)
 	long cost_ms;
 
 	if (!pgosp_watched_check(began_ns))
-		return LOOK_ASLEEP;
+		return LOOK_EARLY;
 	look_at_all(&round);
 	if (!round.active)
 	{
 		nap_ms = LOOK_MIN;
-		return go_to_sleep(&round, began_ns);
+		return Min(go_to_sleep(&round, began_ns), pgosp_watched_due_ms());
 	}
 	active_ns = began_ns;
 	if (asleep)

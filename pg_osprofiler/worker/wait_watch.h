@@ -75,9 +75,18 @@ extern long pgosp_watch_look(void);
 extern void pgosp_watched_open(const char *run_directory);
 extern void pgosp_watched_close(void);
 
-/* Are there slots? From time to time this checks whether the run directory was removed
- * and made again. */
+/* Are there slots? From time to time this checks whether the run directory was removed,
+ * and makes it again. */
 extern bool pgosp_watched_check(int64 now_ns);
+
+/* The time until the next check while the file with the slots is missing, else
+ * LONG_MAX. */
+extern long pgosp_watched_due_ms(void);
+
+/* A descriptor that becomes readable when the file with the slots may have been removed;
+ * -1: none. To be called then: pgosp_watched_removed, which makes the check due. */
+extern int pgosp_watched_removal_fd(void);
+extern void pgosp_watched_removed(void);
 
 /* How many backends there can be. */
 extern uint32 pgosp_watched_count(void);

@@ -48,6 +48,8 @@
 /* How often the worker checks whether a former run directory can be removed. */
 #define LEAVING_MS 1000L
 
+#define LONG_SLEEP_MS 500L
+
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS  30000
 #define STABLE_MS        60000 /* a child that has run so long was fine */
@@ -573,10 +575,31 @@ may_start(const pgospAgent *agent)
 	return agent->pid == 0 && agent->settings.connection_string[0] != '\0';
 }
 
+/* Waits for the latch, and, in a long sleep, for the removal of the run directory. (While
+ * the worker looks at backends it checks that itself: to wait for a descriptor takes more
+ * system calls.) */
+static void
+wait_for_event(long timeout_ms)
+{
+	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
+	int fd = pgosp_watched_removal_fd();
+
+	if (fd < 0 || timeout_ms < LONG_SLEEP_MS)
+		(void) WaitLatch(MyLatch, events, timeout_ms, PG_WAIT_EXTENSION);
+	else if ((WaitLatchOrSocket(MyLatch,
+								events | WL_SOCKET_READABLE,
+								fd,
+								timeout_ms,
+								PG_WAIT_EXTENSION) &
+			  WL_SOCKET_READABLE) != 0)
+		pgosp_watched_removed();
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void
 wait_for_work(const pgospAgent *agent)
 {
-	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
 	long timeout_ms = Min(pgosp_watch_look(), pgosp_replaced_due_ms());
 
 	if (leaving.pid > 0)
@@ -584,9 +607,7 @@ wait_for_work(const pgospAgent *agent)
 	if (may_start(agent))
 		timeout_ms =
 			Min(timeout_ms, (long) Max(agent->next_start_ms - now_ms(), 0));
-	(void) WaitLatch(MyLatch, events, timeout_ms, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
+	wait_for_event(timeout_ms);
 }
 
 /* At the shutdown of the server, backends end at the same time as this worker.

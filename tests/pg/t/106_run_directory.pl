@@ -157,6 +157,35 @@ foreach my $case (
 }
 is(count_in_log($node, 'another process|another shipper'), 0, 'no shipper is in the way of another');
 
+# What sessions wait for is sampled at once in the directory that is made anew, also if the
+# worker slept, and also of a session that was open.
+sub slept_ms
+{
+	my ($wire) = @_;
+	my $context = context();
+
+	$wire->simple("SET osprofiler.points = 'statement, wait'");
+	$wire->simple(set_context($context));
+	$wire->simple('SELECT pg_sleep(1)');
+	my ($stop) = grep { ($_->{info}{db}{waits} // {})->{'Timeout:PgSleep'} } wait_for_points($node, $context, 2);
+	return $stop ? $stop->{info}{db}{waits}{'Timeout:PgSleep'} : 0;
+}
+
+foreach my $case ([ 'a worker that is awake', 0 ], [ 'one that sleeps', 3 ], [ 'one whose agent is killed as well', 0, 'KILL' ])
+{
+	my ($what, $rest, $signal) = @$case;
+	my $wire = session(context());
+
+	usleep($rest * 1_000_000);
+	kill $signal, shipper_pid($node) if $signal;
+	remove($directory);
+	my $new = PgWire->new($node->host . '/.s.PGSQL.' . $node->port, database => 'postgres', user => $user);
+	cmp_ok(slept_ms($new), '>', 500, "$what samples a new session at once");
+	# Without an agent nobody tells an open session to move: its points come at its end.
+	cmp_ok(slept_ms($wire), '>', 500, "$what samples an open one") if !$signal;
+	$_->finish for $new, $wire;
+}
+
 # It is removed while there is no shipper: a session that ends takes along what nobody
 # has read.
 my $agent = $node->safe_psql('postgres', 'SHOW osprofiler.agent');
@@ -243,5 +272,6 @@ is_deeply(shape(wait_for_points($node, $waiting, 2)), ["SELECT 'before'"], 'the 
 $node->stop('fast');
 ok(!-e $directory, 'and leaves nothing');
 
-is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
+is(count_in_log($node, 'PANIC|terminated by signal'), count_in_log($node, 'the agent was terminated by signal 9'), 'no crash');
+is(count_in_log($node, 'the agent was terminated by signal 9'), 1, 'but for the agent that was killed');
 done_testing();
