@@ -189,6 +189,8 @@ struct osp_shipper
 	int64_t down_ns;
 	int64_t retry_ns;
 	int64_t backoff_ms;
+	uint64_t spooled_before; /* in the spool when this shipper began; 0 once the
+							  * collector has taken points, or failed */
 	uint64_t outage_spooled;
 	uint64_t outage_lost;
 

@@ -80,7 +80,10 @@ go_down(osp_shipper *s, const osp_send_result *result, int64_t now)
 		s->down = true;
 		s->down_ns = now;
 		s->backoff_ms = BACKOFF_MIN_MS;
-		s->outage_spooled = 0;
+
+		/* The shipper before this one spooled these, most likely in the same outage. */
+		s->outage_spooled = s->spooled_before;
+		s->spooled_before = 0;
 		s->outage_lost = 0;
 	}
 	else if (s->backoff_ms < BACKOFF_MAX_MS)
@@ -187,6 +190,8 @@ osp__shipper_take_result(osp_shipper *s, int64_t now)
 		count_result(s, &result);
 		osp__meter_confirmed(s, &s->slots[0], result.accepted, now);
 		osp__slot_settle(s, &s->slots[0]);
+		if (result.accepted > 0)
+			s->spooled_before = 0;
 		come_up(s, now);
 	}
 	else

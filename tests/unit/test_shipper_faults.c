@@ -84,6 +84,30 @@ test_outage_and_recovery(void **state)
 	assert_non_null(strstr(ship->log.last, "is back"));
 }
 
+/* A shipper that begins in an outage counts what waits in the spool since the one before
+ * it, too. */
+static void
+test_outage_goes_on_after_a_restart(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper *s = shipping_open(ship);
+	osp_producer producer;
+
+	shipping_produce_open(ship, &producer, RING_SIZE);
+	assert_int_equal(shipping_produce(&producer, 0, 0, 100), 100);
+	ship->control->fail = 1000;
+	step_until(s, &ship->stat->spooled, 100);
+	shipping_close(ship);
+	s = shipping_open(ship);
+	assert_int_equal(ship->stat->spool_points, 100);
+	step_until(s, &ship->stat->driver_errors, ship->stat->driver_errors + 2);
+	ship->control->fail = 0;
+	step_until(s, &ship->stat->shipped, 100);
+	assert_non_null(strstr(ship->log.last, "is back"));
+	assert_non_null(strstr(ship->log.last, " 100 points were spooled"));
+	osp_producer_close(&producer);
+}
+
 /* What a failed batch left there comes again, and can be told for a copy. */
 static void
 test_half_a_batch_arrived(void **state)
@@ -851,6 +875,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_outage_and_recovery),
+		TEST(test_outage_goes_on_after_a_restart),
 		TEST(test_half_a_batch_arrived),
 		TEST(test_slow_collector),
 		TEST(test_flush_while_it_hangs),
