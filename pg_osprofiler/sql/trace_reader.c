@@ -106,22 +106,49 @@ pgosp_collector_error(osp_status status, const char *message)
 			shown[0] != '\0' ? errdetail("The collector is %s.", shown) : 0);
 }
 
-/* Are the rings and the spool of this cluster empty? */
+/* Reads the totals of this cluster's run directory; false: they cannot be read. */
 static bool
-is_delivered(void)
+read_totals(osp_run_totals *totals)
 {
 	char path[OSP_RUNDIR_PATH_MAX];
-	osp_run_totals totals;
 	osp_status status;
 	int dir_fd;
 
 	if (pgosp_rundir(path, NULL) != OSP_OK ||
 		osp_rundir_open(path, true, &dir_fd, NULL) != OSP_OK)
-		return true;
-	status = osp_run_totals_read(dir_fd, &totals, NULL);
+		return false;
+	status = osp_run_totals_read(dir_fd, totals, NULL);
 	(void) close(dir_fd);
-	return status != OSP_OK ||
-		   (totals.waiting_bytes == 0 && totals.stat.spool_points == 0);
+	return status == OSP_OK;
+}
+
+static bool
+has_waiting(const osp_run_totals *totals)
+{
+	return totals->waiting_bytes > 0 || totals->stat.spool_points > 0;
+}
+
+/* Are the rings and the spool of this cluster empty? */
+static bool
+is_delivered(void)
+{
+	osp_run_totals totals;
+
+	return !read_totals(&totals) || !has_waiting(&totals);
+}
+
+/* A collector's file does not exist before the first trace. Is it missing because the
+ * shipper cannot make it? Then err says why. */
+static bool
+cannot_be_made(osp_error *err)
+{
+	osp_run_totals totals;
+
+	if (!read_totals(&totals) || !has_waiting(&totals) ||
+		totals.stat.last_error_wall_ns == 0)
+		return false;
+	(void) osp_error_set(err, OSP_EIO, "%s", totals.stat.last_error);
+	return true;
 }
 
 /* Waits a little, because the latest points may still be on their way to the
@@ -301,8 +328,7 @@ ask_collector(const osp_allocator *alc,
 	ReleaseExternalFD();
 	CHECK_FOR_INTERRUPTS();
 
-	/* The file does not exist before the first trace. */
-	if (status != OSP_OK && status != OSP_ENOENT)
+	if (status != OSP_OK && (status != OSP_ENOENT || cannot_be_made(&err)))
 		pgosp_collector_error(status, err.msg);
 }
 

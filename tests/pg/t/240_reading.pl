@@ -172,6 +172,21 @@ like($out, qr/is still running/, 'and to the check');
 	(undef, $none) = run_command([ $agent, 'status', '--server', $server =~ s/postgres$/template1/r ]);
 	like($none, qr/CREATE EXTENSION osprofiler/, '... asked for counters');
 
+	# A collector's file that the shipper cannot make is no collector without traces.
+	$node->append_conf('postgresql.conf', "osprofiler.connection_string = 'sqlite:////nodir/x.db'");
+	$node->reload;
+	$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.connection_string') ~ 'nodir'");
+	$node->safe_psql('postgres', "SELECT 'lost in the spool' " . comment(context()));
+	$node->poll_query_until('postgres', "SELECT spool_points > 0 AND last_error ~ 'nodir' FROM osprofiler.stat");
+	my ($empty, $unlisted) = run_command([ $agent, 'trace', 'list', '--server', $server ]);
+	isnt($?, 0, 'the collector cannot be made: the list fails');
+	like($unlisted, qr{cannot list the traces of the server: cannot read the trace: .*/nodir/x\.db}, '... and says why');
+	unlike($empty, qr/There is no trace/, '... not that there is none');
+	$node->append_conf('postgresql.conf', "osprofiler.connection_string = '@{[ 'file://' . trace_file($node) ]}'");
+	$node->reload;
+	$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.connection_string') ~ '^file'");
+	wait_for_delivery($node);
+
 	# A server that samples does not trace the commands that read it.
 	{
 		local $ENV{PGOPTIONS} = '-c osprofiler.sample_rate=1';
