@@ -194,6 +194,60 @@ advise_on_program(doctor_result *r, const char *error)
 	return true;
 }
 
+/* Proposes a signal for the shipper, which its user and root may send. */
+static void
+mend_by_signal(const doctor *d, doctor_result *r, const char *signal,
+			   const char *pid)
+{
+	char statement[128];
+	char owner[CLI_USER_NAME_MAX];
+	uid_t uid;
+
+	if (cli_server_owner(d->server, &uid, owner, sizeof(owner)))
+	{
+		doctor_mend_as_root_or(d, r, uid);
+		doctor_mend(r, "kill %s%s", signal, pid);
+		return;
+	}
+
+	/* `cat` reads the data that COPY sends. */
+	(void) snprintf(statement,
+					sizeof(statement),
+					"COPY (SELECT) TO PROGRAM 'cat >/dev/null; kill %s%s'",
+					signal,
+					pid);
+	doctor_mend_sql(d, r, statement, DOCTOR_END);
+}
+
+/* False: the error is not that another process has the server's spool. */
+static bool
+advise_on_spool(const doctor *d, doctor_result *r, const char *error)
+{
+	char pid[24];
+
+	if (strstr(error, " uses spool ") == NULL)
+		return false;
+	if (sscanf(error, "process %23[0-9]", pid) != 1)
+		doctor_advise(r,
+					  "end the process that uses the spool; the server starts "
+					  "a shipper within 30 seconds then");
+	else if (strstr(error, " is stopped ") != NULL)
+	{
+		doctor_advise(r, "have it go on:");
+		mend_by_signal(d, r, "-CONT ", pid);
+	}
+	else
+	{
+		r->is_left = true;
+		doctor_advise(r,
+					  "that process is a shipper of before; the server starts "
+					  "another one once it has ended, and nothing that waits "
+					  "is lost:");
+		mend_by_signal(d, r, "", pid);
+	}
+	return true;
+}
+
 /* Is the collector's file system full? */
 static bool
 is_full(const char *error)
@@ -207,7 +261,9 @@ advise_correcting(doctor *d, doctor_result *r, const char *error)
 {
 	doctor_server_collector theirs;
 
-	if (doctor_mend_server_file(d, r, error) || advise_on_program(r, error))
+	if (doctor_mend_server_file(d, r, error) ||
+		doctor_mend_server_run_directory(d, r, error) ||
+		advise_on_program(r, error) || advise_on_spool(d, r, error))
 		return;
 	doctor_find_server_collector(d, &theirs);
 	if (doctor_moves_collector(d) &&
@@ -329,35 +385,10 @@ report_absence(doctor *d, doctor_result *r, const cli_answer *answer)
 	}
 	doctor_advise(r,
 				  "the server's log says why, in a line that begins with "
-				  "'osprofiler:'; it takes one of max_worker_processes. Once "
-				  "that is mended, the next traced statement starts one, or, "
-				  "if operations wait, the next session that loads the "
-				  "library does within a minute");
-}
-
-/* Proposes a signal for the shipper, which its user and root may send. */
-static void
-mend_by_signal(const doctor *d, doctor_result *r, const char *signal,
-			   const char *pid)
-{
-	char statement[128];
-	char owner[CLI_USER_NAME_MAX];
-	uid_t uid;
-
-	if (cli_server_owner(d->server, &uid, owner, sizeof(owner)))
-	{
-		doctor_mend_as_root_or(d, r, uid);
-		doctor_mend(r, "kill %s%s", signal, pid);
-		return;
-	}
-
-	/* `cat` reads the data that COPY sends. */
-	(void) snprintf(statement,
-					sizeof(statement),
-					"COPY (SELECT) TO PROGRAM 'cat >/dev/null; kill %s%s'",
-					signal,
-					pid);
-	doctor_mend_sql(d, r, statement, DOCTOR_END);
+				  "'osprofiler:' or 'osprofiler agent:'; it takes one of "
+				  "max_worker_processes. Once that is mended, the next traced "
+				  "statement starts one, or, if operations wait, the next "
+				  "session that loads the library does within a minute");
 }
 
 /*
@@ -403,7 +434,8 @@ report_stuck(doctor *d, doctor_result *r, const cli_answer *answer,
 		doctor_advise(r,
 					  "see what it waits for: state D is a disk or a file "
 					  "system that does not answer, t a debugger; the server's "
-					  "log may have a line that begins with 'osprofiler:'. The "
+					  "log may have a line that begins with 'osprofiler:' or "
+					  "'osprofiler agent:'. The "
 					  "server starts another shipper once this one has ended, "
 					  "and nothing that waits is lost:");
 		mend_by_signal(d, r, "", pid);
@@ -417,6 +449,7 @@ report_state(doctor *d, doctor_result *r, const cli_answer *answer,
 {
 	const char *pid = cli_answer_value(answer, 0, COLUMN_PID);
 	const char *spool = cli_answer_value(answer, 0, COLUMN_SPOOL);
+	const char *bytes = cli_answer_value(answer, 0, COLUMN_WAITING);
 	const char *error = cli_answer_value(answer, 0, COLUMN_ERROR);
 
 	if (pid == NULL)
@@ -427,9 +460,11 @@ report_state(doctor *d, doctor_result *r, const cli_answer *answer,
 	{
 		doctor_wrong(r,
 					 "the server's collector does not take what is delivered, "
-					 "%s points wait: %s",
-					 spool,
-					 error != NULL ? error : "");
+					 "%s points wait in the spool",
+					 spool);
+		if (strcmp(bytes, "0") != 0)
+			doctor_wrong(r, " and %s bytes of others in rings", bytes);
+		doctor_wrong(r, ": %s", error != NULL ? error : "");
 		advise_correcting(d, r, error != NULL ? error : "");
 	}
 	else if (!report_missing(d, r, pid) && !report_replaced(d, r, pid))

@@ -114,7 +114,10 @@ osp_run_totals_read(int dir_fd, osp_run_totals *totals, osp_error *err)
 	while (!read_once(totals, stat, dir_fd, &status, err) && status == OSP_OK &&
 		   ++tries < READ_TRIES)
 		(void) nanosleep(&pause, NULL);
-	totals->shipper_alive = osp_shipper_alive(dir_fd);
+
+	/* One that waits for the spool has the lock, and is not at work yet. */
+	totals->shipper_alive =
+		totals->stat.shipper != 0 && osp_shipper_alive(dir_fd);
 	osp_runstat_unmap(stat);
 	return status;
 }

@@ -120,6 +120,8 @@ open_spool(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 					   options->spool_limit != 0 ? options->spool_limit
 												 : OSP_SPOOL_LIMIT_DEFAULT,
 					   &why);
+	if (status == OSP_EBUSY)
+		osp__shipper_note_error(s, why.msg);
 	if (status == OSP_EBUSY || status == OSP_ENOMEM)
 		return osp_error_set(err, status, "%s", why.msg);
 	if (status != OSP_OK)

@@ -248,6 +248,24 @@ check_records(osp_spool *spool, uint64_t size, osp_error *err)
 	return status;
 }
 
+/* Reports that another process has the spool, and which one, if that can be seen. */
+static osp_status
+busy_error(osp_error *err, int fd, const char *path)
+{
+	bool is_stopped;
+	long pid = osp__spool_holder(fd, &is_stopped);
+
+	if (pid == 0)
+		return osp_error_set(
+			err, OSP_EBUSY, "another process uses spool %s", path);
+	return osp_error_set(err,
+						 OSP_EBUSY,
+						 "process %ld%s uses spool %s",
+						 pid,
+						 is_stopped ? ", which is stopped (state T)," : "",
+						 path);
+}
+
 /* Opens the file, locks it against other processes, and gets its size. */
 static osp_status
 open_file(const char *path, int *fd, uint64_t *size, osp_error *err)
@@ -268,8 +286,7 @@ open_file(const char *path, int *fd, uint64_t *size, osp_error *err)
 		return osp_error_set(
 			err, OSP_EPERM, "spool %s is no regular file of ours", path);
 	if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
-		return osp_error_set(
-			err, OSP_EBUSY, "another process uses spool %s", path);
+		return busy_error(err, *fd, path);
 	if ((st.st_mode & 077) != 0 && fchmod(*fd, 0600) != 0)
 		return io_error(err, errno, "close to others");
 	*size = (uint64_t) st.st_size;

@@ -90,4 +90,8 @@ void osp__spool_forget(osp_spool *spool);
 /* Computes the checksum of a record with this payload. */
 uint32_t osp__spool_crc(const spool_record *record, const char *payload);
 
+/* spool_holder.c: the shipper that holds the lock of the open spool; 0: not known.
+ * *is_stopped: its process is stopped by a signal. */
+long osp__spool_holder(int fd, bool *is_stopped);
+
 #endif /* OSP_SPOOL_INT_H */

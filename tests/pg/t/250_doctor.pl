@@ -285,9 +285,27 @@ reset_setting('osprofiler.agent');
 	kill 'CONT', $pid;
 	ok($poll->(), '... it goes on');
 	is(steps()->{shipper}{verdict}, 'good', '... and is good then');
+
+	# Without its run directory it still holds the spool.
+	my $directory = $node->safe_psql('postgres', 'SELECT run_directory FROM osprofiler.stat');
+	kill 'STOP', $pid;
+	system('rm', '-rf', $directory);
+	$node->safe_psql('postgres', comment(context()) . 'SELECT 1');
+	my $held = qr/process $pid, which is stopped \(state T\), uses spool /;
+	ok($node->poll_query_until('postgres', "SELECT last_error ~ 'process $pid, which is stopped' AND shipper_pid IS NULL FROM osprofiler.stat"),
+		'one that is stopped in a directory of before: the error names it');
+	for my $of (['--server', "\"$conninfo\""], ['--run-directory', $directory])
+	{
+		$out = qx($agent status @$of);
+		is($? >> 8, 3, "... status @$of[0] says that somebody should look") or diag($out);
+		like($out, qr/^\d+ bytes wait in rings, and no shipper is at work; they are delivered once the error of \S+ is corrected: $held/m, '... and why');
+	}
+	$step = broken('a shipper that is stopped in a directory of before', 'shipper', qr/^none is at work, so operations wait in the server, \d+ bytes of them: $held/);
+	like($step->{type} // '', qr/^kill -CONT $pid$/, '... has a command');
+	ok($poll->(), '... what waited is delivered then');
 }
 setting('osprofiler.connection_string', "'redis://127.0.0.1:1'");
-$step = broken("the server's collector is down", 'shipper', qr/does not take what is delivered, \d+ points wait: .*refused/,
+$step = broken("the server's collector is down", 'shipper', qr/does not take what is delivered, \d+ points wait in the spool(?: and \d+ bytes of others in rings)?: .*refused/,
 	not_mended => 1);
 like($step->{do}, qr{^start the server's collector, redis://127\.0\.0\.1:1: what waits is delivered then; if it shall be another one, see osprofiler\.connection_string_file and},
 	'... it is to be started');
@@ -560,7 +578,7 @@ if ($full_disk == 0)
 	POSIX::_exit(0);
 }
 setting('osprofiler.connection_string', "'redis://127.0.0.1:@{[ $listener->sockport ]}'");
-$step = broken('a full disk', 'shipper', qr/^the server's collector does not take what is delivered, \d+ points wait: .*No space left on device/, not_mended => 1);
+$step = broken('a full disk', 'shipper', qr/^the server's collector does not take what is delivered, \d+ points wait in the spool(?: and \d+ bytes of others in rings)?: .*No space left on device/, not_mended => 1);
 is($step->{do}, "make room in its file system: what waits is delivered then; 'osprofiler trace prune' removes old traces", '... what to do');
 kill 'KILL', $full_disk;
 waitpid $full_disk, 0;
