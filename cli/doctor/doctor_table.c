@@ -45,7 +45,7 @@ static const doctor_check checks[STEP_COUNT] = {
 						check_extension},
 	[STEP_SAMPLING] = {"sampling", "sampling", NEEDS(MODULE), check_sampling},
 	[STEP_SERVER_KEY] = {"server_key",
-						 "key of the server",
+						 "signed context",
 						 NEEDS(KEYS) | NEEDS(MODULE) | NEEDS(EXTENSION),
 						 check_server_key},
 	[STEP_SHIPPER] = {"shipper", "shipper", NEEDS(SERVER_KEY), check_shipper},

@@ -6,6 +6,7 @@
  */
 #include "doctor/doctor.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -175,20 +176,103 @@ doctor_mend_server_file(const doctor *d, doctor_result *r, const char *error)
 	return true;
 }
 
+/* Does the file system say that there is no such path? */
+static bool
+is_missing(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) != 0 && errno == ENOENT;
+}
+
+/* Proposes to make the directory for the server's user, or to use the default. */
+static void
+mend_missing(const doctor *d, doctor_result *r, const char *path)
+{
+	char owner[CLI_USER_NAME_MAX];
+	uid_t uid;
+
+	(void) find_user(d, &uid, owner);
+	r->is_left = true;
+	doctor_advise(r,
+				  "make the directory that osprofiler.run_directory names, or "
+				  "use the default (ALTER SYSTEM RESET "
+				  "osprofiler.run_directory, and a reload); as root:");
+	doctor_mend_as_root(r);
+	doctor_mend(r, "install -d -o %s -m 700 ", owner);
+	doctor_mend_word(r, path);
+}
+
+/* Proposes to use the default directory where the one that is set cannot be made. */
+static void
+mend_by_default(const doctor *d, doctor_result *r)
+{
+	r->is_left = true;
+	doctor_advise(r,
+				  "name another directory in osprofiler.run_directory, or use "
+				  "the default, as a superuser:");
+	doctor_mend_sql(d,
+					r,
+					"ALTER SYSTEM RESET osprofiler.run_directory",
+					"SELECT pg_catalog.pg_reload_conf()",
+					DOCTOR_END);
+}
+
+/* The file system that the default run directory is in. */
+#define SHARED_MEMORY "/dev/shm"
+
+/* Proposes to see what takes the room of the file system of the run directory. */
+static void
+mend_full(doctor_result *r, char *path)
+{
+	char *own = strstr(path, SERVER_PREFIX);
+
+	if (own != NULL)
+		*own = '\0';
+	if (strncmp(path, SHARED_MEMORY "/", sizeof(SHARED_MEMORY)) == 0)
+		path[strlen(SHARED_MEMORY)] = '\0';
+	r->is_left = true;
+	doctor_advise(r,
+				  "make room there, or name a directory on another file system "
+				  "in osprofiler.run_directory; if there is room, raise "
+				  "osprofiler.ring_total. What takes the room; as root:");
+	doctor_mend_as_root(r);
+	doctor_mend(r, "du -xah ");
+	doctor_mend_word(r, path);
+	doctor_mend(r, " | sort -rh | head");
+}
+
+/* The path in a message that the run directory has no room. False: it is another one. */
+static bool
+is_without_room(const char *error, char path[PATH_MAX])
+{
+	return find_path(
+		error, "there is no room for another ring in ", ": ", path);
+}
+
 bool
 doctor_mend_server_run_directory(const doctor *d, doctor_result *r,
 								 const char *error)
 {
+	static const char opening[] = "cannot open run directory ";
 	bool is_open = strstr(error, "others have access") != NULL;
+	bool is_unmade = strstr(error, ", which cannot be made: ") != NULL;
 	char path[PATH_MAX];
 	char *own;
 
-	if (!cli_server_is_local(d->server) ||
-		(!find_path(error,
-					"cannot open run directory ",
-					": Permission denied",
-					path) &&
-		 !find_path(error, "run directory ", " is not used: ", path)))
+	if (!cli_server_is_local(d->server))
+		return false;
+	if (is_without_room(error, path))
+	{
+		mend_full(r, path);
+		return true;
+	}
+	if (!find_path(error,
+				   opening,
+				   is_unmade ? ", which cannot be made: "
+							 : ": Permission denied",
+				   path) &&
+		!find_path(error, "run directory ", " is not used: ", path))
 		return false;
 	if (is_open)
 	{
@@ -198,6 +282,11 @@ doctor_mend_server_run_directory(const doctor *d, doctor_result *r,
 	own = strstr(path, SERVER_PREFIX);
 	if (own != NULL)
 		*own = '\0';
-	mend_owner(d, r, path, "700");
+	if (is_unmade && strstr(error, "Permission denied") == NULL)
+		mend_by_default(d, r);
+	else if (is_missing(path))
+		mend_missing(d, r, path);
+	else
+		mend_owner(d, r, path, "700");
 	return true;
 }

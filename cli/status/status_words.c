@@ -118,6 +118,22 @@ add_damage(osp_buf *out, const osp_runstat *stat)
 	return 1;
 }
 
+/* Begins the last error of a server that cannot use its run directory. */
+#define NO_RUN_DIRECTORY "no run directory: "
+
+static size_t
+add_run_directory(osp_buf *out, const osp_run_totals *totals)
+{
+	const char *error = totals->stat.last_error;
+
+	if (strncmp(error, NO_RUN_DIRECTORY, strlen(NO_RUN_DIRECTORY)) != 0)
+		return 0;
+	osp_buf_add_str(out, OSP_STR("nothing is traced: "));
+	cli_add_visible(out, osp_str_of(error + strlen(NO_RUN_DIRECTORY)));
+	osp_buf_add_char(out, '\n');
+	return 1;
+}
+
 size_t
 cli_status_troubles(osp_buf *out, const char *path,
 					const osp_run_totals *totals, const char *error_time,
@@ -126,6 +142,7 @@ cli_status_troubles(osp_buf *out, const char *path,
 	size_t count = add_spool(out, path, totals, error_time);
 
 	count += add_rings(out, path, totals, error_time);
+	count += add_run_directory(out, totals);
 	if (since_ns != 0 && totals->last_loss_wall_ns != 0 &&
 		totals->last_loss_wall_ns < since_ns)
 		return count;

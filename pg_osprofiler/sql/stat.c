@@ -79,13 +79,19 @@ pgosp_wall_time(int64 wall_ns)
 		   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
+/* Begins last_error where the run directory cannot be used. `osprofiler status` knows
+ * these words. */
+#define PGOSP_NO_RUN_DIRECTORY "no run directory: "
+
 static void
 read_totals(osp_run_totals *totals, char path[OSP_RUNDIR_PATH_MAX])
 {
 	osp_error err = {OSP_OK, ""};
-	osp_status status = pgosp_rundir(path, &err);
+	osp_status status;
 	int dir_fd;
 
+	path[0] = '\0';
+	status = pgosp_rundir(path, &err);
 	if (status == OSP_OK)
 		status = osp_rundir_open(path, true, &dir_fd, &err);
 	if (status == OSP_OK)
@@ -93,10 +99,16 @@ read_totals(osp_run_totals *totals, char path[OSP_RUNDIR_PATH_MAX])
 		status = osp_run_totals_read(dir_fd, totals, &err);
 		(void) close(dir_fd);
 	}
-	if (status != OSP_OK)
-		ereport(ERROR,
-				errcode(ERRCODE_IO_ERROR),
-				errmsg("cannot read the run directory: %s", err.msg));
+	if (status == OSP_OK)
+		return;
+
+	/* Without the directory nothing is traced and nothing counted. */
+	memset(totals, 0, sizeof(*totals));
+	snprintf(totals->stat.last_error,
+			 sizeof(totals->stat.last_error),
+			 PGOSP_NO_RUN_DIRECTORY "%s",
+			 err.msg);
+	totals->stat.last_error_wall_ns = osp_mono_now() + osp_wall_offset_now();
 }
 
 static void

@@ -383,7 +383,7 @@ sub bare
 	}
 	local $ENV{OSPROFILER_HMAC_KEYS} = 'another';
 	my (undef, $out) = run('bash', '-c', $lines[0]);
-	like($out, qr/^wrong +key of the server .*matches none of the HMAC keys$/m, 'README: another key is said');
+	like($out, qr/^wrong +signed context .*matches none of the HMAC keys$/m, 'README: another key is said');
 }
 
 done_testing();

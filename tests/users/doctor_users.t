@@ -159,7 +159,7 @@ like($line // '', qr/^runuser -u postgres -- psql /, '... and what is printed is
 is($status, 0, 'root: --fix') or diag($out);
 like($out, qr/\nAll is good\.\n\z/, '... mends all');
 is(scalar(() = $out =~ /^\$ /mg), 4, '... by four commands') or diag($out);
-like($out, qr/^good +key of the server +it accepts a context that is signed here, by the user root; for another user: osprofiler doctor --fix --for-user USER '\Q$place\E'$/m,
+like($out, qr/^good +signed context +it accepts a context that is signed here, by the user root; for another user: osprofiler doctor --fix --for-user USER '\Q$place\E'$/m,
 	'... and says for whom');
 is((stat "$dir/admin/.config/osprofiler/hmac_keys")[4], 0, '... root\'s key is root\'s');
 
@@ -281,11 +281,11 @@ sub rights
 		qr{^chown -hR shop: /dev/shm/osprofiler-54321 && chmod 700 /dev/shm/osprofiler-54321$});
 	rights("a service's run directory that is another user's", 'rm -rf /dev/shm/osprofiler-54321; install -d -m 700 -o 54322 /dev/shm/osprofiler-54321', $for_shop, 'run directory',
 		qr{^rm -r /dev/shm/osprofiler-54321$});
-	rights("the server's keys that others can read", "chmod 644 $data/osprofiler.keys; $postgres psql -Xq -h $dir/socket -d postgres -c 'SELECT pg_reload_conf()' >/dev/null", $for_root, 'key of the server',
+	rights("the server's keys that others can read", "chmod 644 $data/osprofiler.keys; $postgres psql -Xq -h $dir/socket -d postgres -c 'SELECT pg_reload_conf()' >/dev/null", $for_root, 'signed context',
 		qr{^chmod 600 \Q$data\E/osprofiler\.keys && runuser -u postgres -- psql .*pg_reload_conf});
-	rights("the server's keys that are root's", "chown root $data/osprofiler.keys; $postgres psql -Xq -h $dir/socket -d postgres -c 'SELECT pg_reload_conf()' >/dev/null", $for_root, 'key of the server',
+	rights("the server's keys that are root's", "chown root $data/osprofiler.keys; $postgres psql -Xq -h $dir/socket -d postgres -c 'SELECT pg_reload_conf()' >/dev/null", $for_root, 'signed context',
 		qr{^chown postgres: \Q$data\E/osprofiler\.keys && chmod 600 \Q$data\E/osprofiler\.keys && runuser -u postgres -- psql .*pg_reload_conf});
-	rights("the server's run directory that is root's", "chown root /dev/shm/osprofiler-$uid", $for_root, 'key of the server',
+	rights("the server's run directory that is root's", "chown root /dev/shm/osprofiler-$uid", $for_root, 'signed context',
 		qr{^chown -hR postgres: /dev/shm/osprofiler-$uid && chmod 700 /dev/shm/osprofiler-$uid$});
 	my $end = "kill \$($postgres psql -XAt -h $dir/socket -d shop -c 'SELECT shipper_pid FROM osprofiler.stat'); sleep 1";
 	rights("the server's database that is root's", "chown root $data/osprofiler/pgsql_tmp/traces.db*; chmod 600 $data/osprofiler/pgsql_tmp/traces.db*; $end", $for_root, 'shipper',

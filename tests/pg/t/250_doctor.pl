@@ -15,6 +15,7 @@ use IO::Socket::INET;
 use JSON::PP;
 use POSIX ();
 use OspTest;
+use PgWire;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -246,7 +247,7 @@ $node->poll_query_until('postgres', "SELECT current_setting('session_preload_lib
 
 	is($?, 0, '--fix: a server without anything') or diag($out);
 	like($out, qr/\nAll is good\.\n\z/, '--fix: all is good then');
-	is(scalar(() = $out =~ /^\$ /mg), 4, '--fix: key, module, extension, key of the server') or diag($out);
+	is(scalar(() = $out =~ /^\$ /mg), 4, '--fix: key, module, extension, signed context') or diag($out);
 	chomp(my $key = slurp_file("$home/osprofiler/hmac_keys"));
 	unlike($out, qr/\Q$key\E/, '--fix: the key is not shown');
 	unlike(slurp_file($node->logfile), qr/\Q$key\E/, '--fix: nor is it in the log');
@@ -311,6 +312,45 @@ like($step->{do}, qr{^start the server's collector, redis://127\.0\.0\.1:1: what
 	'... it is to be started');
 reset_setting('osprofiler.connection_string');
 $node->poll_query_until('postgres', 'SELECT waiting_bytes = 0 AND spool_points = 0 FROM osprofiler.stat');
+
+# --- the run directory --------------------------------------------------------
+
+{
+	# The names of directories that the server cannot make, and what is proposed.
+	my $owner = getpwuid($>);
+	my $base = $node->basedir;
+	my $directory = $node->safe_psql('postgres', 'SHOW osprofiler.run_directory');
+
+	mkdir "$base/closed", 0500;
+	for my $case (
+		[ "$base/closed/run", qr/\Amake the directory that osprofiler\.run_directory names, or use the default .*; as root:\z/,
+			qr{install -d -o \Q$owner\E -m 700 \Q$base\E/closed/run\z} ],
+		[ '/proc/nowhere/run', qr/\Aname another directory in osprofiler\.run_directory, or use the default/, qr/RESET osprofiler\.run_directory/ ])
+	{
+		my ($path, $do, $type) = @$case;
+		setting('osprofiler.run_directory', "'$path'");
+		$step = broken("the run directory $path", 'server_key', qr{nothing is traced: cannot open run directory \Q$path\E/pg-\S+, which cannot be made: }, not_mended => 1);
+		like($step->{do} // '', $do, '... what to do');
+		like($step->{type} // '', $type, '... has a command');
+		like($node->safe_psql('postgres', 'SELECT last_error, shipper_pid, written FROM osprofiler.stat'),
+			qr{\Ano run directory: cannot open run directory \Q$path\E/pg-\S+, which cannot be made: .*\|\|0\z}, '... and osprofiler.stat answers');
+		my $out = qx($agent status --server "$conninfo");
+		is($? >> 8, 3, '... status says that somebody should look');
+		like($out, qr{^nothing is traced: cannot open run directory \Q$path\E}m, '... and why');
+	}
+	setting('osprofiler.run_directory', "'$directory'");
+	setting('osprofiler.ring_total', "'1MB'");
+
+	# Each session has a ring of 64 kB and its header: a megabyte is for less than 16.
+	my @sessions = map { my $wire = PgWire->new($node->host . '/.s.PGSQL.' . $node->port, database => 'postgres', user => $owner);
+		$wire->simple(comment(context()) . 'SELECT 1'); $wire } 1 .. 16;
+	$step = broken('no room for rings', 'server_key', qr/nothing is traced: there is no room for another ring in /, not_mended => 1);
+	like($step->{do} // '', qr/\Amake room there, or name a directory on another file system in osprofiler\.run_directory; if there is room, raise osprofiler\.ring_total\. What takes the room/, '... what to do');
+	like($step->{type} // '', qr/du -xah \S+ \| sort -rh \| head\z/, '... has a command');
+	$_->finish for @sessions;
+	reset_setting('osprofiler.ring_total');
+	ok($node->poll_query_until('postgres', 'SELECT rings < 3 FROM osprofiler.stat'), '... they go');
+}
 
 # --- another collector --------------------------------------------------------
 
