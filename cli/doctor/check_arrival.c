@@ -19,6 +19,9 @@
 #define SHORT_MS 1000
 #define WAIT_MS  4000
 
+/* Where a server without a collector of its own stores traces. */
+#define DEFAULT_STORE " (osprofiler/pgsql_tmp/traces.db in its data directory)"
+
 /* Notes that there is a point; an osp_point_fn. */
 static osp_status
 note_point(void *ctx, osp_str json)
@@ -191,9 +194,11 @@ check_arrival(doctor *d, doctor_result *r)
 		if (d->moved_from[0] != '\0')
 			doctor_good(r,
 						"; --fix has moved all users of the server there, from "
-						"%s: a run of another user that delivers elsewhere "
-						"lacks the server's half",
-						d->moved_from);
+						"%s%s, where the traces from before stay: a run of "
+						"another user that delivers elsewhere lacks the "
+						"server's half",
+						d->moved_from,
+						d->moved_uri[0] == '\0' ? DEFAULT_STORE : "");
 	}
 	else if (elsewhere && are_defaults(d))
 	{

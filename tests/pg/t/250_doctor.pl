@@ -364,7 +364,7 @@ broken('another collector', 'arrival', qr/the server delivers to another collect
 
 	is($?, 0, 'a collector that is given: --fix makes it the server\'s') or diag($out);
 	is($node->safe_psql('postgres', 'SHOW osprofiler.connection_string'), $other, '... by its setting');
-	like($out, qr/it arrived in \Q$other\E; --fix has moved all users of the server there, from file:\S+: a run of another user that delivers elsewhere lacks/,
+	like($out, qr/it arrived in \Q$other\E; --fix has moved all users of the server there, from file:\S+, where the traces from before stay: a run of another user that delivers elsewhere lacks/,
 		'... for all users, which is said');
 
 	# A second one is taken as well, also by a user who may not see the first.
@@ -469,7 +469,7 @@ broken('another collector', 'arrival', qr/the server delivers to another collect
 	my $default = 'sqlite:///' . $node->data_dir . '/osprofiler/pgsql_tmp/traces.db';
 	$out = qx($agent doctor --fix --connection-string $there "$conninfo" 2>&1);
 	is($?, 0, '... from its default store') or diag($out);
-	like($out, qr/--fix has moved all users of the server there, from the server's default store: a run/, '... which is called that');
+	like($out, qr/--fix has moved all users of the server there, from the server's default store \(osprofiler\/pgsql_tmp\/traces\.db in its data directory\), where the traces from before stay: a run/, '... which is called that');
 	is($stays->($_), 0, "... nothing stays in $_") for $there, $default;
 
 	# A service's file names the collector: what changes this shell alone does not help.
