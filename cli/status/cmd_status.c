@@ -82,7 +82,12 @@ static int
 report_nothing(const status_view *view)
 {
 	if (view->runs_at_work == 0)
-		return cli_error("nothing was traced in '%s' yet", view->path);
+		return cli_error("nothing was traced in '%s' yet%s",
+						 view->path,
+						 cli_server_directories(view->path) > 0
+							 ? "; --server CONNINFO shows what a PostgreSQL "
+							   "server has"
+							 : "");
 	return cli_error("nothing was traced in '%s' yet; 'osprofiler run' is at "
 					 "work in a directory of its own: osprofiler status "
 					 "--run-directory %s",
@@ -260,6 +265,7 @@ print_text(cli_out *out, const status_view *view)
 {
 	status_counter counters[STATUS_COUNTERS_MAX];
 	size_t count = status_counters(view, counters);
+	size_t servers = cli_server_directories(view->path);
 	osp_buf error;
 	size_t i;
 
@@ -272,6 +278,12 @@ print_text(cli_out *out, const status_view *view)
 					   "runs at work",
 					   view->runs_at_work,
 					   view->run_at_work);
+	if (servers > 0)
+		cli_out_printf(out,
+					   "%-24s %zu, each with a directory of its own: osprofiler "
+					   "status --server CONNINFO\n",
+					   "PostgreSQL servers",
+					   servers);
 	if (view->shipper_pid > 0)
 		cli_out_printf(out,
 					   "%-24s %ld%s\n",

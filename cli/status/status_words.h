@@ -20,4 +20,10 @@ size_t cli_status_troubles(osp_buf *out, const char *path,
 						   const osp_run_totals *totals, const char *error_time,
 						   int64_t since_ns);
 
+/* --- server_directories.c --- */
+
+/* How many directories of PostgreSQL servers are in this run directory? What they hold
+ * is not in its counters. */
+size_t cli_server_directories(const char *parent);
+
 #endif /* OSPROFILER_CLI_STATUS_WORDS_H */

@@ -236,6 +236,19 @@ SKIP:
 	usage_error(qr/--since/, 'status', '--since', 'never');
 }
 
+# The directories of PostgreSQL servers in this one: their counters are not these.
+{
+	my ($status, $out) = run_cli('status', '--run-directory', $run);
+	unlike($out, qr/PostgreSQL/, 'no server');
+	mkdir "$run/pg-4711-0a", 0700;
+	mkdir "$run/pg-4712-0b", 0700;
+	($status, $out) = run_cli('status', '--run-directory', $run);
+	like($out, qr/^PostgreSQL servers +2, each with a directory of its own: osprofiler status --server CONNINFO$/m, 'servers are named');
+	mkdir "$dir/unused", 0700;
+	mkdir "$dir/unused/pg-4711-0a", 0700;
+	one_error(qr/nothing was traced in '\S+' yet; --server CONNINFO shows what a PostgreSQL server has$/, 'status', '--run-directory', "$dir/unused");
+}
+
 one_error(qr/No space left/, 'status', '--run-directory', $run,
 	{ stdout => '/dev/full' });
 usage_error(qr/option '--run-directory' needs a value/, 'status',
