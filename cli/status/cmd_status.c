@@ -279,11 +279,12 @@ print_text(cli_out *out, const status_view *view)
 					   view->runs_at_work,
 					   view->run_at_work);
 	if (servers > 0)
-		cli_out_printf(out,
-					   "%-24s %zu, each with a directory of its own: osprofiler "
-					   "status --server CONNINFO\n",
-					   "PostgreSQL servers",
-					   servers);
+		cli_out_printf(
+			out,
+			"%-24s %zu, each with a directory of its own: osprofiler "
+			"status --server CONNINFO\n",
+			"PostgreSQL servers",
+			servers);
 	if (view->shipper_pid > 0)
 		cli_out_printf(out,
 					   "%-24s %ld%s\n",

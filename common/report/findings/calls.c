@@ -5,6 +5,8 @@
  */
 #include "report/findings/calls.h"
 
+#include <strings.h>
+
 #include "report/statement_shape.h"
 #include "report/terminal_text.h"
 #include "sql/sql_text.h"
@@ -74,143 +76,68 @@ static const char built_in[] =
 /* The beginnings of more of their names. */
 static const char *const built_in_begins[] = {"dblink", "pg_"};
 
+/* Is the word in the list, whose words have a space on each side? */
+static bool
+is_listed(const char *list, size_t size, osp_str word)
+{
+	char name[NAME_COLUMNS + 3] = " ";
+	size_t i;
+
+	if (word.len > NAME_COLUMNS)
+		return false;
+	for (i = 0; i < word.len; i++)
+	{
+		char c = word.ptr[i];
+
+		name[1 + i] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+	}
+	name[1 + i] = ' ';
+	return memmem(list, size, name, i + 2) != NULL;
+}
+
 /* Is the function in C or SQL? qualified: its schema stands before it; such a function
  * is the user's own. */
 static bool
 is_built_in(const osp_sql_token *word, bool qualified)
 {
-	char name[NAME_COLUMNS + 3] = " ";
+	osp_str name = word->text;
 	size_t i;
 
-	if (qualified || word->text.len > NAME_COLUMNS)
+	if (qualified)
 		return false;
-	for (i = 0; i < word->text.len; i++)
-	{
-		char c = word->text.ptr[i];
-
-		name[1 + i] = c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-	}
-	name[1 + i] = ' ';
-	if (memmem(built_in, sizeof(built_in) - 1, name, i + 2) != NULL)
+	if (is_listed(built_in, sizeof(built_in) - 1, name))
 		return true;
 	for (i = 0; i < sizeof(built_in_begins) / sizeof(built_in_begins[0]); i++)
-		if (strncmp(name + 1, built_in_begins[i], strlen(built_in_begins[i])) ==
-			0)
+	{
+		size_t len = strlen(built_in_begins[i]);
+
+		if (name.len >= len &&
+			strncasecmp(name.ptr, built_in_begins[i], len) == 0)
 			return true;
+	}
 	return false;
 }
 
-/* Is the word, with "(" behind it, no function, or a function that takes no time? */
+/* Words that are no functions, with "(" behind them, or functions that take no time. */
+static const char no_functions[] =
+	" "
+	"all analyze and any array as avg begin between bit by call "
+	"case cast char character check coalesce conflict count cube "
+	"current_timestamp decimal distinct do else except exclude "
+	"exists explain extract filter float from generate_series "
+	"greatest group grouping having if in include index int integer "
+	"intersect interval is join key lateral least like limit "
+	"materialized max min nchar not now nullif numeric nvarchar "
+	"offset on options or order over partition returning rollup row "
+	"rows select set sets some storage sum text then time timestamp "
+	"timestamptz union unique unnest using vacuum values varbit "
+	"varchar varying view when where with within ";
+
 static bool
 is_no_function(const osp_sql_token *word)
 {
-	static const char *const words[] = {"all",
-										"analyze",
-										"and",
-										"any",
-										"array",
-										"as",
-										"avg",
-										"begin",
-										"between",
-										"bit",
-										"by",
-										"call",
-										"case",
-										"cast",
-										"char",
-										"character",
-										"check",
-										"coalesce",
-										"conflict",
-										"count",
-										"cube",
-										"current_timestamp",
-										"decimal",
-										"distinct",
-										"do",
-										"else",
-										"except",
-										"exclude",
-										"exists",
-										"explain",
-										"extract",
-										"filter",
-										"float",
-										"from",
-										"generate_series",
-										"greatest",
-										"group",
-										"grouping",
-										"having",
-										"if",
-										"in",
-										"include",
-										"index",
-										"int",
-										"integer",
-										"intersect",
-										"interval",
-										"is",
-										"join",
-										"key",
-										"lateral",
-										"least",
-										"like",
-										"limit",
-										"materialized",
-										"max",
-										"min",
-										"nchar",
-										"not",
-										"now",
-										"nullif",
-										"numeric",
-										"nvarchar",
-										"offset",
-										"on",
-										"options",
-										"or",
-										"order",
-										"over",
-										"partition",
-										"returning",
-										"rollup",
-										"row",
-										"rows",
-										"select",
-										"set",
-										"sets",
-										"some",
-										"storage",
-										"sum",
-										"text",
-										"then",
-										"time",
-										"timestamp",
-										"timestamptz",
-										"union",
-										"unique",
-										"unnest",
-										"using",
-										"vacuum",
-										"values",
-										"varbit",
-										"varchar",
-										"varying",
-										"view",
-										"when",
-										"where",
-										"with",
-										"within"};
-	size_t i;
-
-	if (word->kind != OSP_SQL_WORD)
-		return true;
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (osp_sql_is(word, words[i]))
-			return true;
-	return false;
+	return word->kind != OSP_SQL_WORD ||
+		   is_listed(no_functions, sizeof(no_functions) - 1, word->text);
 }
 
 static bool
