@@ -61,6 +61,20 @@ map_slots(int dir_fd)
 	return true;
 }
 
+/* Wakes the worker that uses these slots, if there is one. */
+static void
+wake_worker(void)
+{
+	uint32 number = (uint32) slots->worker_number;
+	PGPROC *worker;
+
+	if (slots->worker_pid == 0 || number >= ProcGlobal->allProcCount)
+		return;
+	worker = &ProcGlobal->allProcs[number];
+	if (worker->pid == slots->worker_pid)
+		SetLatch(&worker->procLatch);
+}
+
 void
 pgosp_slot_open(const char *run_directory)
 {
@@ -78,8 +92,9 @@ pgosp_slot_open(const char *run_directory)
 	{
 		pgosp_slot.status = pgosp_own_status();
 		pgosp_slot.pid = MyProcPid;
+		pgosp_slot.asleep = false;
 		slots->allocated[number] = true;
-		pgosp_slot_wake();
+		wake_worker();
 	}
 	(void) close(dir_fd);
 	errno = saved;
@@ -91,7 +106,8 @@ pgosp_slot_close(void)
 	pgosp_slot.pid = 0;
 }
 
-/* Moves the slot to the file that has replaced a removed one. */
+/* Moves the slot to the file that has replaced a removed one. If it is the same file,
+ * which was out of reach for a while, the worker will come back to it. */
 static void
 follow_file(void)
 {
@@ -105,22 +121,13 @@ void
 pgosp_slot_wake(void)
 {
 	int saved = errno;
-	PGPROC *worker;
-	uint32 number;
 
 	pgosp_slot.asleep = false;
-	if (slots == NULL || slots->worker_pid == 0)
+	if (slots == NULL)
 		return;
 	if (slots->worker_pid == PGOSP_SLOTS_MOVED)
-	{
 		follow_file();
-		return;
-	}
-	number = (uint32) slots->worker_number;
-	if (number >= ProcGlobal->allProcCount)
-		return;
-	worker = &ProcGlobal->allProcs[number];
-	if (worker->pid == slots->worker_pid)
-		SetLatch(&worker->procLatch);
+	else
+		wake_worker();
 	errno = saved;
 }

@@ -10,6 +10,7 @@
  */
 #include "wait_watch.h"
 
+#include <errno.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -31,6 +32,7 @@ static int64 checked_ns;             /* when file was last checked */
 static bool gone;                    /* it was removed at that time */
 static int removal_fd = -1; /* inotify: readable when file is removed */
 
+/* Is the file with the slots there, for all that is known? 0: it is not. */
 static ino_t
 file_there_is(void)
 {
@@ -38,7 +40,11 @@ file_there_is(void)
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/" PGOSP_SLOTS_FILE, directory);
-	return lstat(path, &st) == 0 ? st.st_ino : 0;
+	if (lstat(path, &st) == 0)
+		return st.st_ino;
+
+	/* One that is out of reach for a while may come back. */
+	return errno == ENOENT || errno == ENOTDIR ? 0 : file;
 }
 
 /* Has the kernel report when the file is removed. Without that, a worker that sleeps

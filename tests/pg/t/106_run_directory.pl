@@ -186,6 +186,42 @@ foreach my $case ([ 'a worker that is awake', 0 ], [ 'one that sleeps', 3 ], [ '
 	$_->finish for $new, $wire;
 }
 
+# A directory that is out of reach for a while, as a volume may be, harms nobody, whether
+# sessions come meanwhile or not, and also if the worker was ended.
+foreach my $case (
+	[ 'out of reach', $parent ],
+	[ 'out of reach beside an open session', $parent, 'open' ],
+	[ 'out of reach, with sessions', $parent, 'sessions' ],
+	[ 'out of reach, without a worker', $parent, 'sessions', 'end' ],
+	[ 'itself out of reach', $directory, 'sessions', 'end' ])
+{
+	my ($what, $closed, $who, $end_worker) = @$case;
+	my $wire = ($who // '') eq 'open' ? session(context()) : undef;
+	my $fails = set_context(context()) . 'SELECT 1/0';
+
+	is($node->psql('postgres', $fails), 3, "$what: a statement may fail before");
+	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+		WHERE backend_type = 'osprofiler shipper'}) if $end_worker;
+	usleep(500_000);
+	chmod 0, $closed or die $!;
+	foreach (1 .. 4)
+	{
+		is($node->psql('postgres', set_context(context()) . 'SELECT 1'), 0, "$what: statements run")
+		  if ($who // '') eq 'sessions';
+		usleep(550_000);
+	}
+	chmod 0700, $closed or die $!;
+	is($node->psql('postgres', $fails), 3, "$what: a statement may fail behind");
+	ok($wire->simple('SELECT 1') && $wire->alive, "$what: the open session goes on") if $wire;
+
+	my $new = session(context());
+	my $end = time + 20;
+	my $traced = 0;
+	usleep(100_000) while time < $end && !($traced = slept_ms($new) > 500);
+	ok($traced, "$what: a session is traced then, and what it waits for is seen");
+	$_->finish for grep { defined } $new, $wire;
+}
+
 # It is removed while there is no shipper: a session that ends takes along what nobody
 # has read.
 my $agent = $node->safe_psql('postgres', 'SHOW osprofiler.agent');
