@@ -20,13 +20,13 @@ static int64 retry_ns = 0;
 static osp_error trouble = {OSP_OK, ""};
 static char trouble_told[sizeof(trouble.msg)];
 
+/* Logs why there is no ring, unless that was logged before. Not while an error is being
+ * reported: the line would stand in the middle of it. */
 static void
-fail(void)
+tell_trouble(void)
 {
 	uint64 sessions;
 
-	failed = true;
-	retry_ns = osp_mono_now() + RETRY_NS;
 	if (pgosp_reporting || strcmp(trouble_told, trouble.msg) == 0)
 		return;
 	strlcpy(trouble_told, trouble.msg, sizeof(trouble_told));
@@ -35,8 +35,18 @@ fail(void)
 		pgosp_log(errmsg("osprofiler: nothing is traced in this session: %s",
 						 trouble.msg),
 				  pgosp_line_detail(sessions),
-				  errhint("Such sessions are counted in osprofiler.stat, and "
-						  "logged once a minute."));
+				  pgosp_runstat() != NULL
+					  ? errhint("Such sessions are counted in "
+								"osprofiler.stat, and logged once a minute.")
+					  : errhint("Such sessions are logged once a minute."));
+}
+
+static void
+fail(void)
+{
+	failed = true;
+	retry_ns = osp_mono_now() + RETRY_NS;
+	tell_trouble();
 }
 
 /* Logs how many sessions without a ring were not mentioned in a line yet. */
@@ -123,6 +133,8 @@ pgosp_producer_look(void)
 		if (pgosp_ring != NULL)
 			look_at_settings();
 	}
+	if (failed && pgosp_ring == NULL)
+		tell_trouble();
 	if (pgosp_ring != NULL || (failed && osp_mono_now() < retry_ns))
 		return pgosp_ring;
 	pgosp_session_begin();
@@ -141,6 +153,8 @@ pgosp_producer_close(void)
 {
 	if (pgosp_ring != NULL)
 		osp_producer_close(&producer);
+	else if (failed)
+		tell_trouble();
 	pgosp_ring = NULL;
 	pgosp_slot_close();
 	pgosp_disarm();

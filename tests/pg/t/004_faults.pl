@@ -107,6 +107,19 @@ my $reason = $node->safe_psql('postgres',
 	set_context(context()) . 'SELECT active, reason FROM osprofiler.context()');
 like($reason, qr/^f\|.*open_to_all/, 'and osprofiler.context() says why');
 
+# A session whose statements all fail says so, too, though not in the middle of an error.
+{
+	my $before = count_in_log($node, 'nothing is traced in this session');
+
+	mkdir "$dir/open_to_fail";
+	chmod 0777, "$dir/open_to_fail";
+	set('osprofiler.run_directory' => "$dir/open_to_fail");
+	$node->psql('postgres', 'SET osprofiler.sample_rate = 1; SET osprofiler.min_duration = 200; SELECT 1/0;');
+	is(count_in_log($node, 'nothing is traced in this session') - $before,
+		1, 'a session in which all fails says that it is not traced');
+	is(count_in_log($node, 'Such sessions are counted'), 0, 'no count is promised where none can be kept');
+}
+
 # Another run directory, by a reload, in a session that traced already.
 my $moved = context();
 mkdir "$dir/run2", 0700;
@@ -156,6 +169,7 @@ is($node->safe_psql('postgres', 'SELECT untraced FROM osprofiler.stat'),
 	21, 'so are others');
 is(count_in_log($node, 'nothing is traced in this session') - $lines,
 	1, 'one line in the log for all of them');
+is(count_in_log($node, 'Such sessions are counted'), 1, 'which names the count');
 set('osprofiler.ring_total' => '128MB');
 
 # The same of a directory that no session can use, in which nothing can be noted, and of
