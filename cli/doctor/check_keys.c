@@ -182,7 +182,7 @@ report_keys(const doctor *d, doctor_result *r)
 	doctor_good(r,
 				"%zu%s%s",
 				osp_keyring_count(d->keys),
-				file[0] != '\0' ? ", with those of " : "",
+				file[0] != '\0' ? "; the file of keys is " : "",
 				file);
 }
 

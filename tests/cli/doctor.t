@@ -171,7 +171,7 @@ SKIP:
 	like(run_ok('doctor', '--program', 'true'), qr/^good +keys +none; not needed/m, '... with a program, too');
 	broken('no key', 'keys', qr/there is no key/, mends => 1, arguments => "host=$dir");
 	is((stat "$dir/config/osprofiler/hmac_keys")[2] & 0777, 0600, 'no key: the new file is closed to others');
-	like(run_ok('doctor'), qr{^good +keys +1, with those of \Q$dir\E/config/osprofiler/hmac_keys$}m, 'it is found where it was made');
+	like(run_ok('doctor'), qr{^good +keys +1; the file of keys is \Q$dir\E/config/osprofiler/hmac_keys$}m, 'it is found where it was made');
 	like(run_ok('context', 'new'), qr/^X-Trace-HMAC: [0-9a-f]{40}$/m, 'it signs');
 	write_file("$dir/config/osprofiler/hmac_keys", "# none\n");
 	broken('a file without a key', 'keys', qr{there is no key in \Q$dir\E/config}, mends => 1);

@@ -243,7 +243,7 @@ unlike($out, qr/^\$ /m, 'a second time nothing is typed');
 unlike($out, qr/is not used with --for-user/, '... and nothing is passed over');
 ($status, $out) = types('root', "OSPROFILER_HMAC_KEYS=ROOTS_KEY osprofiler doctor '$place' --for-user shop");
 is($status, 0, "root's variable with a key is not shop's") or diag($out);
-like($out, qr/^good +keys +1, with those of \S+; OSPROFILER_HMAC_KEYS of this environment is not used with --for-user: the user's key is that of the file in OSPROFILER_CONF or/m,
+like($out, qr/^good +keys +1; the file of keys is \S+; OSPROFILER_HMAC_KEYS of this environment is not used with --for-user: the user's key is that of the file in OSPROFILER_CONF or/m,
 	'... which is said') or diag($out);
 
 # --- rights ------------------------------------------------------------------------------
