@@ -6,7 +6,8 @@
  *
  * If there is such an index, the planner has judged it to be slower, and
  * nothing is claimed. Nothing is claimed either if looking up the rows would
- * read more pages than the table has.
+ * read more pages than the table has, or if the statement failed before the join had
+ * seen enough to tell.
  */
 #include "report/findings/plans/plans.h"
 
@@ -109,6 +110,25 @@ finds_few(const lookup *l)
 		   (double) (found + other) * PAGES_OF_ROW <= pages;
 }
 
+/*
+ * Are the counted rows of the other side, and of the join, those that belong to the
+ * rows that were scanned? Of a statement that failed they are not if the scan came
+ * first: a merge join sorts it, a hash join puts it into its table, and only then the
+ * rows of the other side come.
+ */
+static bool
+has_met(const lookup *l)
+{
+	const osp__op *statement = osp__op_statement(l->join);
+
+	if (statement == NULL || !statement->failed)
+		return true;
+	return osp__op_fact(l->other, OSP__ROWS) > 0 &&
+		   (l->other->node_kind == OSP__NODE_HASH ||
+			l->join->node_kind == OSP__NODE_NESTED_LOOP ||
+			l->join->node_kind == OSP__NODE_NESTED_LOOP_LEFT);
+}
+
 /* ---- the columns ---- */
 
 typedef struct columns
@@ -209,7 +229,7 @@ read_side(osp__findings *f, osp__op *scanned, const osp__op *matched, lookup *l)
 {
 	l->scan = scan_below(f, scanned);
 	l->other = matched;
-	return l->scan != NULL && !l->scan->claimed && finds_few(l) &&
+	return l->scan != NULL && !l->scan->claimed && has_met(l) && finds_few(l) &&
 		   lacks_index(f, l);
 }
 
@@ -275,28 +295,41 @@ lookup_of(osp__findings *f, osp__op *scan, lookup *l)
 			l->other = at;
 }
 
+/* After an error in the statement the server's cache could not be asked for the indexes
+ * of the table, so there may be one. */
 static void
 say_lookup_step(osp__findings *f, const lookup *l, osp_buf *step)
 {
 	join_columns j;
 	osp__scan scan;
+	osp_str table;
+	bool known;
 	unsigned i;
 
 	begin_columns(f, &j, l);
 	osp__scan_init(f, &scan, l->scan);
+	table = osp__scan_str(&scan, OSP__SCAN_RELATION);
+	known = osp__scan_str(&scan, OSP__SCAN_INDEXES).len > 0;
+	osp_buf_add_str(step,
+					known ? OSP_STR("No index begins")
+						  : OSP_STR("No index was used that begins"));
 	osp_buf_addf(step,
-				 "No index begins with what the join compares. If statements "
-				 "like this are frequent, try CREATE INDEX CONCURRENTLY ON "
-				 "%.*s (",
-				 (int) osp__scan_str(&scan, OSP__SCAN_RELATION).len,
-				 osp__scan_str(&scan, OSP__SCAN_RELATION).ptr);
+				 " with what the join compares. If statements like this are "
+				 "frequent, try CREATE INDEX CONCURRENTLY ON %.*s (",
+				 (int) table.len,
+				 table.ptr);
 	for (i = 0; i < j.list.count; i++)
 	{
 		if (i > 0)
 			osp_buf_add_str(step, OSP_STR(", "));
 		osp_buf_add_str(step, j.list.names[i]);
 	}
-	osp_buf_add_str(step, OSP_STR("), and look at EXPLAIN again."));
+	osp_buf_add_char(step, ')');
+	if (!known)
+		osp_buf_add_str(step,
+						OSP_STR(", unless there is one that the planner did "
+								"not choose"));
+	osp_buf_add_str(step, OSP_STR(", and look at EXPLAIN again."));
 	osp__scan_term(&scan);
 	end_columns(&j);
 }
