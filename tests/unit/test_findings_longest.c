@@ -373,6 +373,51 @@ test_longest_computed(void **state)
 	}
 }
 
+/* Points are left out of a statement, and of each operation below it. */
+static void
+test_longest_left_out(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	osp_buf json;
+	osp_buf words;
+
+	(void) state;
+	findings_add(report,
+				 "pg-start",
+				 "s",
+				 FINDINGS_BASE,
+				 "h",
+				 0,
+				 "\"db\": {\"statement\": \"INSERT INTO t SELECT 1\"}, ");
+	findings_add(report, "pg.trigger-start", "a", "s", "h", 900, "");
+	findings_add(report, "pg-start", "c", "a", "h", 900, "");
+	findings_add(report, "pg-stop", "c", "a", "h", 901, "\"truncated\": 100, ");
+	findings_add(report,
+				 "pg.trigger-stop",
+				 "a",
+				 "s",
+				 "h",
+				 902,
+				 "\"truncated\": 55508, ");
+	findings_add(report, "pg.trigger-start", "b", "s", "h", 902, "");
+	findings_add(report,
+				 "pg.trigger-stop",
+				 "b",
+				 "s",
+				 "h",
+				 904,
+				 "\"truncated\": 55508, ");
+	findings_add(
+		report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "\"truncated\": 2, ");
+	findings_explain(report, &json, &words);
+	if (strstr(json.ptr,
+			   "111,118 points below it were left out, beyond "
+			   "osprofiler.max_points\"") == NULL)
+		fail_msg("%s", json.ptr);
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}
+
 int
 main(void)
 {
@@ -387,6 +432,7 @@ main(void)
 		cmocka_unit_test(test_longest_of_sqlite_together),
 		cmocka_unit_test(test_slow_steps),
 		cmocka_unit_test(test_longest_computed),
+		cmocka_unit_test(test_longest_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -563,6 +563,12 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 		op->kind == OSP__OP_DB && yyjson_obj_get(db, "server") == NULL;
 }
 
+static bool
+has_key(const osp__point *point, const char *key)
+{
+	return memmem(point->json.ptr, point->json.len, key, strlen(key)) != NULL;
+}
+
 /* Does the point hold anything that a rule uses? Reading points takes most of the
  * time. */
 static bool
@@ -583,10 +589,8 @@ is_of_use(const osp__op *op, const osp__point *point)
 			return !point->stop;
 		case OSP__OP_TRIGGER:
 		case OSP__OP_FUNCTION:
-			return !point->stop || memmem(point->json.ptr,
-										  point->json.len,
-										  "\"total_ms\"",
-										  sizeof("\"total_ms\"") - 1) != NULL;
+			return !point->stop || has_key(point, "\"total_ms\"") ||
+				   has_key(point, "\"truncated\"");
 		default:
 			return true;
 	}
@@ -608,13 +612,15 @@ osp__op_read(osp__findings *f, osp__op *op)
 		if (f->status != OSP_OK)
 			break;
 		db = yyjson_obj_get(osp__json_root(&f->report->reader), "info");
-		if (point->stop && op->kind == OSP__OP_PG)
-			read_places(f, op, db, info_places);
 
 		/* The stops of SQLite's operations have their figures directly in info. */
 		if ((op->kind != OSP__OP_SQLITE && op->kind != OSP__OP_CHECKPOINT) ||
 			!point->stop)
+		{
+			if (point->stop)
+				read_places(f, op, db, info_places);
 			db = yyjson_obj_get(db, "db");
+		}
 		if (db == NULL)
 			continue;
 		if (point->stop)

@@ -339,49 +339,63 @@ say_computed(const osp__longest *all, osp_buf *out)
 	osp__say_time(out, osp__left_cpu_ns(all->op));
 }
 
-/* Appends how many points are missing below a statement. */
-static bool
-say_left_out(const osp__op *op, osp_buf *out)
+/* How many points were left out below a statement: of its own, and of the operations
+ * below it, like the triggers of an INSERT. */
+static int64_t
+left_out(const osp__findings *f, const osp__op *statement)
 {
-	int64_t count = osp__op_fact(op, OSP__TRUNCATED);
+	const osp__op *op = statement;
+	int64_t count = 0;
 
-	if (count == 0)
-		return false;
+	for (; op != NULL; op = osp__op_below(f, op, statement))
+		count += osp__op_fact(op, OSP__TRUNCATED);
+	return count;
+}
+
+/* Appends that so many points are missing. */
+static void
+say_left_out(int64_t count, osp_buf *out)
+{
 	osp__say_number(out, count, "point");
 	osp_buf_add_str(out,
 					count == 1 ? OSP_STR(" below it was left out, beyond "
 										 "osprofiler.max_points")
 							   : OSP_STR(" below it were left out, beyond "
 										 "osprofiler.max_points"));
-	return true;
 }
 
-/* Appends both, behind something else. */
+/* Appends what the server computed and what was left out, behind something else. */
 static void
-say_more(const osp__longest *all, osp_buf *out)
+say_more(const osp__findings *f, const osp__longest *all, osp_buf *out)
 {
+	int64_t count = left_out(f, all->op);
+
 	if (did_compute(all->op))
 	{
 		osp_buf_add_str(out, OSP_STR("; "));
 		say_computed(all, out);
 	}
-	if (osp__op_fact(all->op, OSP__TRUNCATED) > 0)
+	if (count > 0)
 	{
 		osp_buf_add_str(out, OSP_STR("; "));
-		(void) say_left_out(all->op, out);
+		say_left_out(count, out);
 	}
 }
 
 /* Appends why a statement took long of which there is no plan. */
 static void
-say_without_plan(const osp__longest *all, osp_buf *out)
+say_without_plan(const osp__findings *f, const osp__longest *all, osp_buf *out)
 {
+	int64_t count = left_out(f, all->op);
+
 	if (did_compute(all->op))
 	{
 		osp_buf_add_str(out, OSP_STR("that is the statement's own work"));
-		say_more(all, out);
+		say_more(f, all, out);
 	}
-	else if (!say_left_out(all->op, out))
+	else if (count > 0)
+		say_left_out(count, out);
+	else
 		osp_buf_add_str(out, OSP_STR("nothing in the trace says why"));
 }
 
@@ -411,7 +425,7 @@ say_why(osp__findings *f, const osp__longest *all, osp_str server, bool lacks,
 	{
 		osp_buf_add_str(out,
 						OSP_STR("a part that the causes above do not explain"));
-		say_more(all, out);
+		say_more(f, all, out);
 		if (op->kind == OSP__OP_SQLITE)
 			(void) say_program_function(f, op, ": ", out);
 		say_how_to_see_more(f, op, out);
@@ -421,12 +435,12 @@ say_why(osp__findings *f, const osp__longest *all, osp_str server, bool lacks,
 		osp_buf_add_str(out,
 						OSP_STR("its plan says what it did, but nothing there "
 								"stands out"));
-		say_more(all, out);
+		say_more(f, all, out);
 		say_how_to_see_more(f, op, out);
 	}
 	else if (!say_counters(f, all, out))
 	{
-		say_without_plan(all, out);
+		say_without_plan(f, all, out);
 		say_how_to_see_more(f, op, out);
 	}
 	if (f->status == OSP_OK)
