@@ -861,6 +861,68 @@ test_shapes(void **state)
 	osp_report_free(report);
 }
 
+/* The place of an error is said, and what is below the statement only where something
+ * is. */
+static void
+test_failed_copy(void **state)
+{
+#define WHERE "copy c from stdin: COPY c, line 50001, column id: \\\"***\\\"\""
+#define BELOW "What it did until then is below it in the tree."
+	static const struct
+	{
+		bool client; /* sent it, and was not told the place */
+		bool more;   /* the server did something in it */
+	} cases[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		static const char start[] =
+			"\"db\": {\"statement\": \"copy c from stdin\"}, ";
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		const char *parent = cases[i].client ? "c" : FINDINGS_BASE;
+		osp_buf json;
+		osp_buf words;
+
+		if (cases[i].client)
+			findings_add(report, "db-start", "c", FINDINGS_BASE, "h", 0, start);
+		findings_add(report, "pg-start", "s", parent, "h", 0, start);
+		if (cases[i].more)
+		{
+			findings_add(report, "pg.trigger-start", "t", "s", "h", 1, "");
+			findings_add(report, "pg.trigger-stop", "t", "s", "h", 2, "");
+		}
+		findings_add(report,
+					 "pg-stop",
+					 "s",
+					 parent,
+					 "h",
+					 1000,
+					 "\"etype\": \"invalid_text_representation\", "
+					 "\"message\": \"invalid input syntax\", \"detail\": \"Of "
+					 "CONTEXT: none\", \"context\": "
+					 "\"COPY c, line 50001, column id: \\\"***\\\"\", ");
+		if (cases[i].client)
+			findings_add(report,
+						 "db-stop",
+						 "c",
+						 FINDINGS_BASE,
+						 "h",
+						 1000,
+						 "\"etype\": \"invalid_text_representation\", "
+						 "\"message\": \"invalid input syntax\", ");
+		findings_explain(report, &json, &words);
+		assert_non_null(strstr(json.ptr, "\"rule\": \"failed\""));
+		if (strstr(json.ptr, WHERE) == NULL ||
+			(strstr(json.ptr, BELOW) != NULL) != cases[i].more)
+			fail_msg("case %zu: %s", i, json.ptr);
+		assert_non_null(strstr(json.ptr, "be checked beforehand"));
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 int
 main(void)
 {
@@ -883,6 +945,7 @@ main(void)
 		cmocka_unit_test(test_pings),
 		cmocka_unit_test(test_pause_of_one_process),
 		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_failed_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,12 @@
  */
 #include "report/findings/calls.h"
 #include "report/findings/rules.h"
+#include "report/terminal_text.h"
+
+/* The width of the place of an error. */
+#define CONTEXT_COLUMNS 160
+
+#define WHAT_IT_DID "What it did until then is below it in the tree."
 
 enum
 {
@@ -123,6 +129,76 @@ osp__tell_failures(osp__findings *f, osp__finding *finding)
 	osp__add_figure(finding, "retries", (double) group->sums[SUM_RETRIES]);
 }
 
+/* The CONTEXT of an error, among the lines of its notes; empty: it has none. */
+static osp_str
+context_of(osp_str notes)
+{
+	const osp_str name = OSP_STR("CONTEXT: ");
+
+	while (notes.len > name.len)
+	{
+		const char *end = memchr(notes.ptr, '\n', notes.len);
+		size_t len = end != NULL ? (size_t) (end - notes.ptr) : notes.len;
+
+		if (len > name.len && memcmp(notes.ptr, name.ptr, name.len) == 0)
+			return osp_str_n(notes.ptr + name.len, len - name.len);
+		len += end != NULL;
+		notes = osp_str_n(notes.ptr + len, notes.len - len);
+	}
+	return osp_str_n(notes.ptr, 0);
+}
+
+/* Appends where a statement failed; false: that is not known. */
+static bool
+say_context(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	osp_str context;
+
+	if (f->status == OSP_OK)
+		f->status = osp__report_describe(f->report, op->node, &f->what);
+	if (f->status != OSP_OK)
+		return false;
+	context = context_of(osp_buf_str(&f->what.notes));
+	if (context.len == 0)
+		return false;
+	osp_buf_add_str(out, OSP_STR(": "));
+	(void) osp__terminal_text(out, context, true, CONTEXT_COLUMNS);
+	return true;
+}
+
+/* Is op what a server did for a client's statement that failed? */
+static bool
+is_same_failure(const osp__op *op, const osp__op *client)
+{
+	return op->kind == OSP__OP_PG && client->kind == OSP__OP_DB && op->failed;
+}
+
+/* Appends where a statement failed; a client may not have been told all of that. */
+static void
+say_place(osp__findings *f, const osp__op *op, osp_buf *out)
+{
+	const osp__op *child = osp__op_child(f, op);
+
+	if (say_context(f, op, out))
+		return;
+	for (; child != NULL; child = osp__op_sibling(f, child))
+		if (is_same_failure(child, op) && say_context(f, child, out))
+			return;
+}
+
+/* Is anything below a statement that failed, besides the same statement in the
+ * server? */
+static bool
+did_more(const osp__findings *f, const osp__op *op)
+{
+	const osp__op *child = osp__op_child(f, op);
+
+	for (; child != NULL; child = osp__op_sibling(f, child))
+		if (!is_same_failure(child, op) || osp__op_child(f, child) != NULL)
+			return true;
+	return false;
+}
+
 /* Did a cancel request end the statement, and no timeout of the server? */
 static bool
 is_asked_for(const osp_buf *cause)
@@ -184,9 +260,8 @@ say_cancelled_step(osp__findings *f, osp__finding *finding)
 						calls ? OSP_STR(" EXPLAIN shows its plan, and nothing "
 										"of what its functions do.")
 							  : OSP_STR(" EXPLAIN shows its plan."));
-	else if (osp__op_child(f, op) != NULL)
-		osp_buf_add_str(
-			step, OSP_STR(" What it did until then is below it in the tree."));
+	else if (did_more(f, op))
+		osp_buf_add_str(step, OSP_STR(" " WHAT_IT_DID));
 	if (calls && !osp__records_functions(f))
 		osp_buf_add_str(step, OSP_STR(" " OSP__MEASURE_FUNCTIONS "."));
 	if (!did_compute(f, op))
@@ -206,13 +281,16 @@ osp__tell_failed(osp__findings *f, osp__finding *finding)
 	say_error(f, group->largest, &finding->cause);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_op(f, group->largest, &finding->evidence);
+	say_place(f, group->largest, &finding->evidence);
 	if (osp_str_eq(group->largest->node->etype, OSP_STR("\"query_canceled\"")))
 		say_cancelled_step(f, finding);
 	else
-		osp_buf_add_str(
-			&finding->step,
-			OSP_STR("What it did until then is below it in the tree. If it "
-					"can be checked beforehand whether it will fail, do that "
-					"first."));
+	{
+		if (did_more(f, group->largest))
+			osp_buf_add_str(&finding->step, OSP_STR(WHAT_IT_DID " "));
+		osp_buf_add_str(&finding->step,
+						OSP_STR("If it can be checked beforehand whether it "
+								"will fail, do that first."));
+	}
 	osp__add_figure(finding, "failures", (double) group->count);
 }
