@@ -805,6 +805,79 @@ test_spills_of_two_kinds(void **state)
 	osp_buf_term(&words);
 }
 
+/* Who makes an index, or checks a foreign key, cannot let it read less. */
+static void
+test_reads_of_the_server(void **state)
+{
+#define LESS  "let it read less (an index, fewer rows or columns)"
+#define CHORE "Reading tables is the work of such a statement."
+#define OF_KEY \
+	"see whether child has an index that begins with pid, or compare "
+#define HELD "only not in memory yet. Otherwise compare shared_buffers with"
+	static const struct
+	{
+		const char *statement;
+		const char *inside; /* runs in it, and reads; NULL: nothing */
+		const char *step;
+	} cases[] = {
+		{"SELECT a FROM t", NULL, LESS},
+		{"CREATE TABLE u AS SELECT 1", NULL, LESS},
+		{"CREATE INDEX i ON t (a)", NULL, CHORE},
+		{"REINDEX TABLE t", NULL, CHORE},
+		{"VACUUM t", NULL, CHORE},
+		{"CLUSTER t", NULL, CHORE},
+		{"ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u",
+		 "SELECT fk.a FROM ONLY t fk LEFT OUTER JOIN ONLY u pk ON pk.a = fk.a",
+		 CHORE},
+		{"DELETE FROM parent",
+		 "SELECT 1 FROM ONLY \\\"public\\\".\\\"child\\\" x WHERE $1 "
+		 "OPERATOR(pg_catalog.=) \\\"pid\\\" FOR KEY SHARE OF x",
+		 OF_KEY},
+		{"INSERT INTO child SELECT 1",
+		 "SELECT 1 FROM ONLY \\\"public\\\".\\\"parent\\\" x WHERE "
+		 "\\\"id\\\" OPERATOR(pg_catalog.=) $1 FOR KEY SHARE OF x",
+		 HELD},
+		{"SELECT f()", "SELECT a FROM t", LESS},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		static const char read[] = "\"db\": {\"io_read_ms\": 900, \"buffers\": "
+								   "{\"shared_blks_read\": 900}}, ";
+		static const char *const steps[] = {LESS, CHORE, OF_KEY, HELD};
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char start[256];
+		osp_buf json;
+		osp_buf words;
+		size_t k;
+
+		(void) snprintf(start,
+						sizeof(start),
+						"\"db\": {\"statement\": \"%s\"}, ",
+						cases[i].statement);
+		findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, start);
+		if (cases[i].inside != NULL)
+		{
+			(void) snprintf(start,
+							sizeof(start),
+							"\"db\": {\"statement\": \"%s\"}, ",
+							cases[i].inside);
+			findings_add(report, "pg-start", "q", "s", "h", 1, start);
+			findings_add(report, "pg-stop", "q", "s", "h", 999, read);
+		}
+		findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, read);
+		findings_explain(report, &json, &words);
+		for (k = 0; k < sizeof(steps) / sizeof(steps[0]); k++)
+			if ((strstr(json.ptr, steps[k]) != NULL) !=
+				(strcmp(steps[k], cases[i].step) == 0))
+				fail_msg("%s: %s", cases[i].statement, json.ptr);
+		osp_buf_term(&json);
+		osp_buf_term(&words);
+	}
+}
+
 int
 main(void)
 {
@@ -823,6 +896,7 @@ main(void)
 		cmocka_unit_test(test_wait_before_planning),
 		cmocka_unit_test(test_rest_of_waits),
 		cmocka_unit_test(test_spills_of_two_kinds),
+		cmocka_unit_test(test_reads_of_the_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

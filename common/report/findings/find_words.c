@@ -216,3 +216,16 @@ osp__makes_index(osp_str statement)
 		   osp_sql_next_word(&lexer, &token) &&
 		   (osp_sql_is(&token, "index") || osp_sql_is(&token, "unique"));
 }
+
+bool
+osp__is_maintenance(osp_str statement)
+{
+	static const char *const words[] = {
+		"reindex", "cluster", "vacuum", "alter"};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (osp__begins_with(statement, words[i]))
+			return true;
+	return osp__makes_index(statement);
+}

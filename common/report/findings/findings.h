@@ -731,6 +731,10 @@ void osp__say_quoted(osp_str text, osp_buf *out);
  * settings of memory and workers? */
 bool osp__makes_index(osp_str statement);
 
+/* Does a statement work on whole tables in a server, for which that has a separate
+ * setting of memory? */
+bool osp__is_maintenance(osp_str statement);
+
 /* Appends the text of what op did, cut to some columns. */
 void osp__say_op(osp__findings *f, const osp__op *op, osp_buf *out);
 

@@ -4,6 +4,7 @@
  *	  Rules: reading blocks that are not in PostgreSQL's buffers, writing, temporary
  *	  files.
  */
+#include "report/findings/foreign_key.h"
 #include "report/findings/rules.h"
 
 /* Approximate size of a full-page image. */
@@ -293,6 +294,66 @@ osp__tell_wal(osp__findings *f, osp__finding *finding)
 		finding, "full_page_images", (double) group->sums[SUM_IMAGES]);
 }
 
+/* Is a statement of a server, or one around it, maintenance? ALTER TABLE and the like
+ * run queries of their own. */
+static bool
+is_in_maintenance(osp__findings *f, const osp__op *op)
+{
+	for (; op != NULL && op->kind == OSP__OP_PG;
+		 op = osp__op_statement(op->parent))
+	{
+		osp_buf_reset(&f->scratch);
+		osp__op_member(f, op, NULL, "statement", &f->scratch);
+		if (osp__is_maintenance(osp_buf_str(&f->scratch)))
+			return true;
+	}
+	return false;
+}
+
+/* Appends how a foreign key's own statement may read less. */
+static void
+say_key_step(osp__findings *f, const osp__op *statement, osp_buf *step)
+{
+	osp__foreign_key key;
+
+	osp__foreign_key_init(f, &key);
+	osp_buf_add_str(
+		step,
+		OSP_STR("PostgreSQL runs it for a foreign key. If it is fast the next "
+				"time, the data was only not in memory yet. Otherwise "));
+	if (osp__foreign_key_read(f, statement, &key) && key.referring)
+		osp_buf_addf(step,
+					 "see whether %.*s has an index that begins with %.*s, or ",
+					 (int) key.table.len,
+					 key.table.ptr,
+					 (int) key.columns.len,
+					 key.columns.ptr);
+	osp_buf_add_str(
+		step, OSP_STR("compare shared_buffers with the size of the tables."));
+	osp__foreign_key_term(&key);
+}
+
+/* Appends how a statement, NULL: an unknown one, may take less time to read. */
+static void
+say_read_step(osp__findings *f, const osp__op *statement, osp_buf *step)
+{
+	if (is_in_maintenance(f, statement))
+		osp_buf_add_str(
+			step,
+			OSP_STR("Reading tables is the work of such a statement. It takes "
+					"less while they are in memory, or while the disk has "
+					"little else to do."));
+	else if (statement != NULL && statement->checks_key)
+		say_key_step(f, statement, step);
+	else
+		osp_buf_add_str(
+			step,
+			OSP_STR("Run it again: if it is fast then, the data was only not "
+					"in memory yet. Otherwise let it read less (an index, "
+					"fewer rows or columns), or compare shared_buffers with "
+					"the size of the tables."));
+}
+
 void
 osp__tell_reads(osp__findings *f, osp__finding *finding)
 {
@@ -317,12 +378,7 @@ osp__tell_reads(osp__findings *f, osp__finding *finding)
 		osp_buf_add_str(&finding->evidence, OSP_STR(" for a block"));
 		osp__add_figure(finding, "blocks_read", (double) blocks);
 	}
-	osp_buf_add_str(
-		&finding->step,
-		OSP_STR("Run it again: if it is fast then, the data was only not in "
-				"memory yet. Otherwise let it read less (an index, fewer rows "
-				"or columns), or compare shared_buffers with the size of the "
-				"tables."));
+	say_read_step(f, osp__op_statement(group->largest), &finding->step);
 }
 
 static bool
@@ -411,22 +467,13 @@ osp__look_spills(osp__findings *f)
 static const char *
 memory_setting(osp__findings *f, const osp__op *op)
 {
-	static const char *const words[] = {
-		"reindex", "cluster", "vacuum", "alter"};
-	osp_str text;
-	size_t i;
-
 	if (op->kind != OSP__OP_PG)
 		return "work_mem";
 	osp_buf_reset(&f->scratch);
 	osp__op_member(f, op, NULL, "statement", &f->scratch);
-	text = osp_buf_str(&f->scratch);
-	if (osp__makes_index(text))
-		return "maintenance_work_mem";
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (osp__begins_with(text, words[i]))
-			return "maintenance_work_mem";
-	return "work_mem";
+	return osp__is_maintenance(osp_buf_str(&f->scratch))
+			   ? "maintenance_work_mem"
+			   : "work_mem";
 }
 
 /* Does the node run in several processes, or was its plan made for that? */
