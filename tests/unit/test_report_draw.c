@@ -428,13 +428,11 @@ test_session(void **state)
 	};
 	static const struct
 	{
-		const char *second;
+		int second; /* of infos */
 		const char *tracer;
 		bool is_told;
-	} cases[] = {{infos[0], "pg", true},
-				 {infos[2], "pg", true},
-				 {infos[1], "pg", false},
-				 {infos[2], "db", false}};
+	} cases[] = {
+		{0, "pg", true}, {2, "pg", true}, {1, "pg", false}, {2, "db", false}};
 	osp_draw_options options = {
 		.struct_size = sizeof(options), .times = true, .unicode = true};
 	size_t i;
@@ -451,7 +449,7 @@ test_session(void **state)
 					   "b",
 					   DRAWN_BASE,
 					   2000,
-					   cases[i].second,
+					   infos[cases[i].second],
 					   "");
 		draw_report(report, &options, &text);
 		if ((strstr(text.ptr,
