@@ -218,15 +218,15 @@ keep_ending(writing *w, const osp_str labels[OSP__ENDING_LABELS], size_t start)
 	const osp__part *parts = w->parts->part;
 	osp__ending *e = &w->memory->ending;
 	uint32_t offset = (uint32_t) (start - w->start);
-	osp_str text = osp_str_n(w->buf->ptr + start, w->buf->len - start);
+	size_t len = w->buf->len - start;
 	int i;
 
 	e->text_len = 0;
 	if (w->parts->escaped || osp_buf_status(w->buf) != OSP_OK ||
-		text.len > sizeof(e->text))
+		len > sizeof(e->text))
 		return;
-	memcpy(e->text, text.ptr, text.len);
-	e->text_len = text.len;
+	memcpy(e->text, w->buf->ptr + start, len);
+	e->text_len = len;
 	e->info_end =
 		parts[OSP__PART_INFO].start + parts[OSP__PART_INFO].len - offset;
 	for (i = 0; i < OSP__ENDING_LABELS; i++)
