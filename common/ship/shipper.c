@@ -140,6 +140,7 @@ open_spool(osp_shipper *s, const osp_shipper_options *options, osp_error *err)
 						 "%llu damaged bytes of the spool were skipped",
 						 (unsigned long long) damaged);
 	s->spool_pos = osp_spool_begin(s->spool);
+	osp__watch_spool(s);
 	osp__spool_publish(s);
 	s->spooled_before = osp_spool_points(s->spool);
 	return OSP_OK;

@@ -233,6 +233,9 @@ void osp__directory_announce(osp_shipper *s);
 /* Begins to watch the directory. Without a watch, it is checked every second. */
 void osp__watch_begin(osp_shipper *s);
 
+/* Makes the watch report who opens the spool. */
+void osp__watch_spool(osp_shipper *s);
+
 /* Reads the events of the watch. If the directory was removed, it is made anew, and
  * the shipper continues there. */
 void osp__watch_read(osp_shipper *s, int64_t now);

@@ -7,6 +7,10 @@
  * ended, and when the status file is removed. Then the shipper continues in a new
  * directory of the same path: the rings that are mapped are delivered to their end, and
  * their producers see in the old status file that they must make new ones there.
+ *
+ * The kernel reports nothing if a directory above is renamed, or a file system is mounted
+ * over it. Then another shipper is started at the path, and finds the spool in use. So
+ * this shipper also looks for its directory whenever somebody opens its spool.
  */
 #include "ship/shipper_int.h"
 
@@ -48,13 +52,36 @@ osp__watch_begin(osp_shipper *s)
 		(inotify_add_watch(s->watch_fd, path, events) >= 0 ||
 		 inotify_add_watch(s->watch_fd, s->run_directory, events) >= 0) &&
 		epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->watch_fd, &event) == 0)
+	{
+		/* What was removed before there was a watch, nobody reports. */
+		s->check_directory = true;
+		osp__watch_spool(s);
 		return;
+	}
 
 	/* The user's limit of inotify watches is reached. Without a watch, the
 	 * directory is checked every second while the shipper is awake. */
 	if (s->watch_fd >= 0)
 		(void) close(s->watch_fd);
 	s->watch_fd = -1;
+}
+
+void
+osp__watch_spool(osp_shipper *s)
+{
+	if (s->watch_fd >= 0 && s->spool != NULL)
+		(void) inotify_add_watch(
+			s->watch_fd, osp_spool_path(s->spool), IN_OPEN);
+}
+
+/* Another shipper wants the spool. While that one tries, it has the lock of the
+ * directory; be quick to take the lock at its end. */
+static void
+spool_opened(osp_shipper *s)
+{
+	s->check_directory = true;
+	if (s->missing_ns != 0)
+		s->missing_ns = osp_mono_now();
 }
 
 static void
@@ -68,7 +95,9 @@ take_event(osp_shipper *s, const struct inotify_event *event)
 	 * ring's file had while it was made. */
 	if (strncmp(name, NEW_PREFIX, strlen(NEW_PREFIX)) == 0)
 		name += strlen(NEW_PREFIX);
-	if ((event->mask & (IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0 ||
+	if ((event->mask & IN_OPEN) != 0)
+		spool_opened(s);
+	else if ((event->mask & (IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0 ||
 		((event->mask & (IN_DELETE | IN_MOVED_FROM)) != 0 &&
 		 (strcmp(name, STATUS_NAME) == 0 || s->missing_ns != 0)))
 		s->check_directory = true;
@@ -372,6 +401,9 @@ int
 osp__watch_timeout(const osp_shipper *s, int64_t now, int timeout_ms)
 {
 	int interval_ms;
+
+	if (s->check_directory)
+		return 0;
 
 	/* Without a watch, or while the directory is missing, no event would end the
 	 * sleep. */

@@ -385,6 +385,12 @@ osp_spool_close(osp_spool *spool)
 	osp_free(spool->alc, spool);
 }
 
+const char *
+osp_spool_path(const osp_spool *spool)
+{
+	return spool->path;
+}
+
 uint64_t
 osp_spool_bytes(const osp_spool *spool)
 {

@@ -5,6 +5,7 @@
  */
 #include "tap.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -133,6 +134,63 @@ test_directory_removed_and_taken(void **state)
 	shipping_close(ship);
 	(void) unlink(spool);
 	(void) unlink(other);
+}
+
+static bool
+serves_directory(void *arg)
+{
+	return is_alive(arg);
+}
+
+/* The directory is replaced by another one without an event, as if one above it was
+ * renamed: a shipper that sleeps without an end moves when another one wants its
+ * spool. */
+static void
+test_parent_renamed(void **state)
+{
+	shipping *ship = *state;
+	osp_shipper_options options = shipping_options(ship);
+	char command[400];
+	char parent[112];
+	char before[sizeof(ship->run)];
+	char spool[128];
+	struct pollfd fd = {-1, POLLIN, 0};
+	osp_shipper *second;
+	osp_shipper *s;
+	osp_error err;
+	int tries;
+
+	memcpy(before, ship->run, sizeof(before));
+	(void) snprintf(parent, sizeof(parent), "%s.parent", before);
+	(void) snprintf(spool, sizeof(spool), "%s.spool", before);
+	assert_in_range(strlen(parent) + 4, 0, sizeof(ship->run) - 1);
+	memcpy(ship->run, parent, strlen(parent));
+	memcpy(ship->run + strlen(parent), "/run", 5);
+	assert_int_equal(mkdir(parent, 0700), 0);
+	options.spool_path = spool;
+	s = shipping_open_with(ship, &options);
+	for (tries = 0; tries < 500 && osp_shipper_step(s) >= 0; tries++)
+		(void) usleep(10000);
+	assert_in_range(tries, 0, 499);
+	(void) snprintf(command,
+					sizeof(command),
+					"mv '%s' '%s.away' && mkdir -m 700 '%s'",
+					parent,
+					parent,
+					parent);
+	assert_int_equal(system(command), 0);
+	fd.fd = osp_shipper_fd(s);
+	assert_int_equal(poll(&fd, 1, 0), 0);
+	assert_int_equal(osp_shipper_open(&options, &second, &err), OSP_EBUSY);
+	assert_int_equal(poll(&fd, 1, 0), 1);
+	assert_true(
+		shipping_step_until(s, SHIPPING_TIMEOUT_MS, serves_directory, ship));
+	shipping_close(ship);
+	memcpy(ship->run, before, sizeof(before));
+	(void) snprintf(
+		command, sizeof(command), "rm -rf '%s' '%s.away'", parent, parent);
+	assert_int_equal(system(command), 0);
+	(void) unlink(spool);
 }
 
 static void
@@ -387,6 +445,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_directory_removed),
 		TEST(test_directory_removed_and_taken),
+		TEST(test_parent_renamed),
 		TEST(test_directory_removed_in_part),
 		TEST(test_counters_survive),
 		TEST(test_spool_survives),
