@@ -113,10 +113,19 @@ osp_runstat_add(uint64_t *counter, uint64_t n)
 	(void) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
 }
 
+/* Never goes below 0: a count that was lost before must not make it huge. */
 static inline void
 osp_runstat_sub(uint64_t *counter, uint64_t n)
 {
-	(void) __atomic_fetch_sub(counter, n, __ATOMIC_RELAXED);
+	uint64_t now = __atomic_load_n(counter, __ATOMIC_RELAXED);
+
+	while (!__atomic_compare_exchange_n(counter,
+										&now,
+										now > n ? now - n : 0,
+										true,
+										__ATOMIC_RELAXED,
+										__ATOMIC_RELAXED))
+		;
 }
 
 /* Stores the text and the time of the last error. For processes that deliver, or cannot

@@ -98,8 +98,8 @@ take_event(osp_shipper *s, const struct inotify_event *event)
 	if ((event->mask & IN_OPEN) != 0)
 		spool_opened(s);
 	else if ((event->mask & (IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0 ||
-		((event->mask & (IN_DELETE | IN_MOVED_FROM)) != 0 &&
-		 (strcmp(name, STATUS_NAME) == 0 || s->missing_ns != 0)))
+			 ((event->mask & (IN_DELETE | IN_MOVED_FROM)) != 0 &&
+			  (strcmp(name, STATUS_NAME) == 0 || s->missing_ns != 0)))
 		s->check_directory = true;
 	else if ((event->mask & IN_Q_OVERFLOW) != 0)
 		s->check_directory = s->check_all = true;
