@@ -100,7 +100,7 @@ static void
 test_totals_while_rings_go(void **state)
 {
 	shipping *ship = *state;
-	osp_shipper *s = shipping_open(ship);
+	osp_shipper *s;
 	int fds[2];
 	int status;
 	pid_t pid;
@@ -113,6 +113,9 @@ test_totals_while_rings_go(void **state)
 		(void) close(fds[1]);
 		_exit(watch_totals(ship, fds[0]));
 	}
+
+	/* Behind the fork: its threads may hold locks of the sanitizers' allocator. */
+	s = shipping_open(ship);
 	for (n = 0; n < 500; n++)
 	{
 		retired wanted = {ship->stat, 10 * (uint64_t) (n + 1)};
