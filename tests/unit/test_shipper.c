@@ -261,7 +261,7 @@ static void
 test_no_bell_is_missed(void **state)
 {
 	shipping *ship = *state;
-	osp_shipper *s = shipping_open(ship);
+	osp_shipper *s;
 	int64_t end = osp_mono_now() + INT64_C(20000000000);
 	pid_t pid = fork();
 	int wstatus;
@@ -288,6 +288,9 @@ test_no_bell_is_missed(void **state)
 		osp_producer_close(&producer);
 		_exit(0);
 	}
+
+	/* Behind the fork: its threads may hold locks of the sanitizers' allocator. */
+	s = shipping_open(ship);
 	while (shipping_count(ship, 0).points < 12 && osp_mono_now() < end)
 	{
 		struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
@@ -322,7 +325,7 @@ static void
 test_wakes_from_elsewhere(void **state)
 {
 	shipping *ship = *state;
-	osp_shipper *s = shipping_open(ship);
+	osp_shipper *s;
 	int round;
 	int go[2];
 	pid_t pid;
@@ -350,6 +353,9 @@ test_wakes_from_elsewhere(void **state)
 				i++;
 		_exit(0);
 	}
+
+	/* Behind the fork: its threads may hold locks of the sanitizers' allocator. */
+	s = shipping_open(ship);
 	for (round = 0; round < 5; round++)
 	{
 		struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
