@@ -412,6 +412,12 @@ extern struct osp_report *pgosp_collector_read(osp_str name,
 extern void pgosp_collector_error(osp_status status, const char *message)
 	__attribute__((noreturn));
 
+/* Reads the counters of this cluster's run directory, whose path is empty if it is not
+ * known. */
+extern osp_status pgosp_read_totals(osp_run_totals *totals,
+									char path[OSP_RUNDIR_PATH_MAX],
+									osp_error *err);
+
 /* Converts a time in nanoseconds since 1970. */
 extern TimestampTz pgosp_wall_time(int64 wall_ns);
 

@@ -253,7 +253,8 @@ is_interrupted(void *ctx)
 
 /*
  * Connects to the server that the command has used. It is waited for until the user
- * interrupts, also while it connects: a lock may keep them back for as long as somebody holds it.
+ * interrupts, also while it connects: a lock may keep that back for as long as somebody
+ * holds it.
  */
 static osp_status
 connect_server(const run_state *run, cli_server **server, osp_error *err)

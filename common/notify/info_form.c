@@ -15,7 +15,7 @@
 osp__info_form *
 osp__form_slot(osp__info_forms *forms, osp_str attributes)
 {
-	/* Most values have a size of their own, so the length tells forms apart. */
+	/* Most values are numbers, whose size is fixed, so forms differ in length. */
 	return &forms->slots[attributes.len % OSP__FORM_SLOTS];
 }
 

@@ -52,6 +52,7 @@ osp_status osp_spool_peek(const osp_allocator *alc, const char *path,
  * made now, and the spool continues without a name. */
 osp_status osp_spool_follow(osp_spool *spool, osp_error *err) OSP_MUST_CHECK;
 
+/* The path of its file, borrowed. */
 const char *osp_spool_path(const osp_spool *spool);
 uint64_t osp_spool_bytes(const osp_spool *spool);  /* unread */
 uint64_t osp_spool_points(const osp_spool *spool); /* unread */

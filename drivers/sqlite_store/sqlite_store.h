@@ -127,7 +127,8 @@ osp_status store_remove_traces(osp_driver_conn *conn, const osp_removal *given,
  */
 osp_status store_upkeep(osp_driver_conn *conn, osp_error *err) OSP_MUST_CHECK;
 
-/* What is left of it when the writer ends. Takes a quarter of a second at most. */
+/* What is left of it when the writer ends. No step begins after a quarter of a second; a
+ * step waits for a lock no longer than timeout_ms. */
 void store_upkeep_end(osp_driver_conn *conn);
 
 /* Gives unused space back to the file system, in steps. */

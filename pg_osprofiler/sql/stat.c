@@ -83,23 +83,31 @@ pgosp_wall_time(int64 wall_ns)
  * these words. */
 #define PGOSP_NO_RUN_DIRECTORY "no run directory: "
 
-static void
-read_totals(osp_run_totals *totals, char path[OSP_RUNDIR_PATH_MAX])
+osp_status
+pgosp_read_totals(osp_run_totals *totals, char path[OSP_RUNDIR_PATH_MAX],
+				  osp_error *err)
 {
-	osp_error err = {OSP_OK, ""};
 	osp_status status;
 	int dir_fd;
 
 	path[0] = '\0';
-	status = pgosp_rundir(path, &err);
+	status = pgosp_rundir(path, err);
 	if (status == OSP_OK)
-		status = osp_rundir_open(path, true, &dir_fd, &err);
+		status = osp_rundir_open(path, true, &dir_fd, err);
 	if (status == OSP_OK)
 	{
-		status = osp_run_totals_read(dir_fd, totals, &err);
+		status = osp_run_totals_read(dir_fd, totals, err);
 		(void) close(dir_fd);
 	}
-	if (status == OSP_OK)
+	return status;
+}
+
+static void
+read_totals(osp_run_totals *totals, char path[OSP_RUNDIR_PATH_MAX])
+{
+	osp_error err = {OSP_OK, ""};
+
+	if (pgosp_read_totals(totals, path, &err) == OSP_OK)
 		return;
 
 	/* Without the directory nothing is traced and nothing counted. */

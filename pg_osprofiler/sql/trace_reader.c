@@ -106,20 +106,12 @@ pgosp_collector_error(osp_status status, const char *message)
 			shown[0] != '\0' ? errdetail("The collector is %s.", shown) : 0);
 }
 
-/* Reads the totals of this cluster's run directory; false: they cannot be read. */
 static bool
 read_totals(osp_run_totals *totals)
 {
 	char path[OSP_RUNDIR_PATH_MAX];
-	osp_status status;
-	int dir_fd;
 
-	if (pgosp_rundir(path, NULL) != OSP_OK ||
-		osp_rundir_open(path, true, &dir_fd, NULL) != OSP_OK)
-		return false;
-	status = osp_run_totals_read(dir_fd, totals, NULL);
-	(void) close(dir_fd);
-	return status == OSP_OK;
+	return pgosp_read_totals(totals, path, NULL) == OSP_OK;
 }
 
 static bool

@@ -36,10 +36,11 @@
 #define LOOK_LOCKS  5 /* how many ms at most while a backend waits for a lock */
 #define LOOK_COST   10    /* looks take at most a tenth of the time */
 #define LOOK_ASLEEP 10000 /* asleep: is the run directory still the same? */
-#define LOOK_EARLY  1000 /* asleep, and backends have slots; or without slots */
-#define CPU_AGE     2    /* ms; CPU time is noted of statements this old */
-#define CPU_NOTES   4    /* the largest number in one look at all backends */
-#define QUIET_NS    INT64CONST(1000000000)
+#define LOOK_EARLY \
+	1000 /* asleep while backends have slots, and while there is no file for slots */
+#define CPU_AGE   2 /* ms; CPU time is noted of statements this old */
+#define CPU_NOTES 4 /* the largest number in one look at all backends */
+#define QUIET_NS  INT64CONST(1000000000)
 
 static int64 active_ns; /* when a statement was last seen */
 static bool asleep;     /* the slots say that the worker sleeps */

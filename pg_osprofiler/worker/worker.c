@@ -48,6 +48,7 @@
 /* How often the worker checks whether a former run directory can be removed. */
 #define LEAVING_MS 1000L
 
+/* In a sleep of this length the worker also waits for the removal of the directory. */
 #define LONG_SLEEP_MS 500L
 
 #define BACKOFF_FIRST_MS 100

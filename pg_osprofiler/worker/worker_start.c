@@ -11,8 +11,8 @@
  *
  * Points that were left by an earlier server, or by a worker that was ended, must not
  * wait for a traced statement. So whoever loads the library checks whether any are
- * there: a session, or the server itself. Where there are none, that takes two calls of
- * the system.
+ * there: a session, or the server itself. That takes two calls of the system where
+ * nothing is traced, and some more where a worker is at work.
  */
 #include "pgosp.h"
 

@@ -81,7 +81,8 @@ osp__tell_analysis(osp__findings *f, osp__finding *finding)
 			OSP_STR(
 				"Most likely another session had a table locked as a whole "
 				"(ALTER TABLE, LOCK TABLE, VACUUM FULL, TRUNCATE; from changes "
-				"also CREATE INDEX without CONCURRENTLY). While it lasts, pg_blocking_pids() and pg_locks show which; "
+				"also CREATE INDEX without CONCURRENTLY). While it lasts, "
+				"pg_blocking_pids() and pg_locks show which; "
 				"log_lock_waits logs it."));
 	osp__add_figure(finding, "statements", (double) group->count);
 }
