@@ -157,7 +157,7 @@ unit_tests_that_compute()
 	for source in tests/unit/test_*.c; do
 		name=$(basename "$source" .c)
 		case $name in
-			test_context | test_findings | test_json* | test_report* | test_sql_record) verdict=yes ;;
+			test_context | test_findings | test_json* | test_report* | test_sql_message | test_sql_record) verdict=yes ;;
 			*) verdict=no ;;
 		esac
 		[ $verdict != "$1" ] || echo "$PWD/build/tests/unit/$name"
