@@ -44,6 +44,12 @@ done
 # shellcheck disable=SC2086 # names, with spaces between them
 scripts/known.sh part ${WITHOUT:-} >&2 || exit 2
 
+# What is built lies in this tree, before it is installed. Said before packages are.
+if [ ! -w . ]; then
+	say "$PWD is not writable for you, and what is built lies in it: copy it, and call the copy's install.sh"
+	exit 1
+fi
+
 # The first directory of a path that is there.
 existing()
 {
@@ -59,11 +65,6 @@ as_root=
 if [ ! -w "$(existing "${DESTDIR:-}${PREFIX:-/usr/local}")" ]; then
 	as_root=sudo
 fi
-
-say()
-{
-	printf 'install: %s\n' "$*" >&2
-}
 
 say "1 of 3: packages that building needs, from Debian's archive (a minute if they are missing)"
 scripts/setup.sh --build

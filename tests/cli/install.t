@@ -350,6 +350,16 @@ END
 	$out = qx($tree/install.sh PREFIX=$dir/there 2>&1);
 	isnt($?, 0, 'building fails');
 	like($out, qr/${steps}x\.c:1: error: no\n\z/, '... and why');
+
+	# Somebody else's tree, root's for example. Root may write everywhere.
+	my @as_other = $> == 0 ? qw(setpriv --reuid=nobody --regid=nogroup --clear-groups) : ();
+	chmod 0755, $dir;
+	chmod 0555, $tree;
+	$out = qx(@as_other $tree/install.sh PREFIX=$dir/there 2>&1);
+	is($? >> 8, 1, 'a tree that is not writable');
+	is($out, "install: $tree is not writable for you, and what is built lies in it: copy it, and call the copy's install.sh\n",
+		'... is told before packages are installed');
+	chmod 0755, $tree;
 }
 
 done_testing();

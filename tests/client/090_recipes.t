@@ -67,6 +67,7 @@ sub statements
 }
 
 foreach my $recipe (
+	[ 'python', 'SELECT 40::int + 2', '/usr/bin/python3' ],
 	[ 'php', 'SELECT $1::int + 2', 'php' ],
 	[ 'ruby', 'SELECT $1::int + 2', 'ruby' ],
 	[ 'perl', 'SELECT $1::int + 2', $^X ])
