@@ -118,18 +118,17 @@ add_damage(osp_buf *out, const osp_runstat *stat)
 	return 1;
 }
 
-/* Begins the last error of a server that cannot use its run directory. */
-#define NO_RUN_DIRECTORY "no run directory: "
-
 static size_t
 add_run_directory(osp_buf *out, const osp_run_totals *totals)
 {
 	const char *error = totals->stat.last_error;
 
-	if (strncmp(error, NO_RUN_DIRECTORY, strlen(NO_RUN_DIRECTORY)) != 0)
+	if (strncmp(error,
+				OSP_RUNSTAT_NO_DIRECTORY,
+				strlen(OSP_RUNSTAT_NO_DIRECTORY)) != 0)
 		return 0;
 	osp_buf_add_str(out, OSP_STR("nothing is traced: "));
-	cli_add_visible(out, osp_str_of(error + strlen(NO_RUN_DIRECTORY)));
+	cli_add_visible(out, osp_str_of(error + strlen(OSP_RUNSTAT_NO_DIRECTORY)));
 	osp_buf_add_char(out, '\n');
 	return 1;
 }

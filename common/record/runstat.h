@@ -92,6 +92,10 @@ typedef struct osp_runstat
  * one. */
 #define OSP_RUNSTAT_MOVED UINT32_MAX
 
+/* Begins last_error where a PostgreSQL server cannot use its run directory, and so traces
+ * nothing. */
+#define OSP_RUNSTAT_NO_DIRECTORY "no run directory: "
+
 #define OSP_CLOCK_STEP_NS INT64_C(1000000)
 
 /*

@@ -79,10 +79,6 @@ pgosp_wall_time(int64 wall_ns)
 		   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
-/* Begins last_error where the run directory cannot be used. `osprofiler status` knows
- * these words. */
-#define PGOSP_NO_RUN_DIRECTORY "no run directory: "
-
 osp_status
 pgosp_read_totals(osp_run_totals *totals, char path[OSP_RUNDIR_PATH_MAX],
 				  osp_error *err)
@@ -114,7 +110,7 @@ read_totals(osp_run_totals *totals, char path[OSP_RUNDIR_PATH_MAX])
 	memset(totals, 0, sizeof(*totals));
 	snprintf(totals->stat.last_error,
 			 sizeof(totals->stat.last_error),
-			 PGOSP_NO_RUN_DIRECTORY "%s",
+			 OSP_RUNSTAT_NO_DIRECTORY "%s",
 			 err.msg);
 	totals->stat.last_error_wall_ns = osp_mono_now() + osp_wall_offset_now();
 }

@@ -322,7 +322,7 @@ say_how_to_see_more(osp__findings *f, const osp__op *op, osp_buf *out)
 
 /* Did a statement of a server compute for most of the time that no rule has claimed? */
 static bool
-did_compute(const osp__op *op)
+computed_what_is_left(const osp__op *op)
 {
 	return op->kind == OSP__OP_PG && osp__left_cpu_ns(op) > op->left_ns / 2;
 }
@@ -370,7 +370,7 @@ say_more(const osp__findings *f, const osp__longest *all, osp_buf *out)
 {
 	int64_t count = left_out(f, all->op);
 
-	if (did_compute(all->op))
+	if (computed_what_is_left(all->op))
 	{
 		osp_buf_add_str(out, OSP_STR("; "));
 		say_computed(all, out);
@@ -388,7 +388,7 @@ say_without_plan(const osp__findings *f, const osp__longest *all, osp_buf *out)
 {
 	int64_t count = left_out(f, all->op);
 
-	if (did_compute(all->op))
+	if (computed_what_is_left(all->op))
 	{
 		osp_buf_add_str(out, OSP_STR("that is the statement's own work"));
 		say_more(f, all, out);

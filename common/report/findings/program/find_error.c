@@ -224,7 +224,7 @@ has_plan(osp_str statement)
 
 /* Did the server compute for most of the time of a failed statement? */
 static bool
-did_compute(const osp__findings *f, const osp__op *op)
+computed_most(const osp__findings *f, const osp__op *op)
 {
 	const osp__op *at = op;
 
@@ -264,7 +264,7 @@ say_cancelled_step(osp__findings *f, osp__finding *finding)
 		osp_buf_add_str(step, OSP_STR(" " WHAT_IT_DID));
 	if (calls && !osp__records_functions(f))
 		osp_buf_add_str(step, OSP_STR(" " OSP__MEASURE_FUNCTIONS "."));
-	if (!did_compute(f, op))
+	if (!computed_most(f, op))
 		osp_buf_add_str(step,
 						OSP_STR(" Whether it waits for a lock, "
 								"pg_blocking_pids() shows while it lasts."));
