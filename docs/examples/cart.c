@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cart.c
- *	  A program that knows nothing of tracing, with two databases.
+ *	  A program without any code for tracing, which uses two databases.
  *
- * Keeps a cart in SQLite and orders what is in it from PostgreSQL, in the tables
- * of orders.sql. One thing lies in the cart twice, and a customer has each once:
- * that order fails. `osprofiler run` shows all of it as one tree.
+ * The program keeps a cart in SQLite, and orders the products in it in PostgreSQL, in
+ * the tables of orders.sql. One product is in the cart twice. A customer may order each
+ * product only once, so the second order fails. `osprofiler run` shows all operations
+ * as one tree.
  *
  *	  cc cart.c $(pkg-config --cflags --libs sqlite3 libpq) -o cart
  *	  osprofiler run ./cart cart.db "host=... dbname=..."
@@ -17,7 +18,8 @@
 static const char fill[] = "CREATE TABLE IF NOT EXISTS cart (product INT);"
 						   "INSERT INTO cart VALUES (2), (1), (2)";
 
-/* Orders one row of the cart; it goes on where an order fails. */
+/* Orders the product of one row of the cart. Returns 0 even if the order fails, so that
+ * sqlite3_exec() continues with the next row. */
 static int
 order(void *arg, int columns, char **values, char **names)
 {
@@ -41,7 +43,7 @@ order(void *arg, int columns, char **values, char **names)
 	return 0;
 }
 
-/* What the customer has to pay. */
+/* Prints the sum that the customer has to pay. */
 static void
 print_sum(PGconn *conn)
 {

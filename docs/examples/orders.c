@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * orders.c
- *	  An application that traces itself and takes PostgreSQL along.
+ *	  An application that traces its own operations and those of PostgreSQL.
  *
- * Places an order in the tables of orders.sql. The program's own points and the
- * server's are one trace: each statement carries the signed context of the point
- * that is open when it is sent, in a comment behind it. Prints the trace id.
+ * The program places an order in the tables of orders.sql, and prints the trace id. Its
+ * own operations and the server's are in the same trace: a comment after each statement
+ * carries the signed context of the operation that is open when the statement is sent.
  *
  *	  cc orders.c $(pkg-config --cflags --libs osprofiler libpq) -o orders
  *	  OSPROFILER_HMAC_KEYS=SECRET_KEY ./orders "host=... dbname=..."
@@ -20,7 +20,7 @@
 
 #define STATEMENT_MAX 16384
 
-/* {"db": {"statement": "..."}}, the info of a point that is a statement. */
+/* Starts an operation for a statement. Its info is {"db": {"statement": "..."}}. */
 static void
 start_statement(const char *sql)
 {
@@ -34,7 +34,8 @@ start_statement(const char *sql)
 	osp_buf_term(&info);
 }
 
-/* Sends a statement as a point of its own. False, and said, if it failed. */
+/* Sends a statement and records it as an operation. Returns 0 if the statement failed;
+ * the error is recorded. */
 static int
 execute(PGconn *conn, const char *sql)
 {
@@ -71,7 +72,7 @@ place_order(PGconn *conn)
 	}
 	execute(conn, "INSERT INTO purchase (product, customer) VALUES (2, 7)");
 
-	/* The same once more: a customer has each product once. */
+	/* The same order again fails, because a customer may order each product only once. */
 	execute(conn, "INSERT INTO purchase (product, customer) VALUES (2, 7)");
 	execute(conn, "SELECT * FROM revenue(7)");
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sales_report.c
- *	  A CGI program in the middle: it is called with a trace's context in the
- *	  headers, and hands it on to PostgreSQL and to the service it names.
+ *	  A CGI program that is called with a trace's context in the headers of the request.
+ *	  It passes the context on to PostgreSQL, and prints the headers for another
+ *	  service.
  *
  * The web server passes X-Trace-Info and X-Trace-HMAC as HTTP_X_TRACE_INFO and
- * HTTP_X_TRACE_HMAC. Linked with libosprofiler_pq before libpq, the statements
- * are points by themselves, and the server's hang below them.
+ * HTTP_X_TRACE_HMAC. If the program is linked with libosprofiler_pq before libpq, its
+ * statements are recorded without further code, and the server's operations are below
+ * them.
  *
  *	  cc sales_report.c $(pkg-config --cflags --libs osprofiler) -losprofiler_pq -lpq \
  *		  -o report.cgi
@@ -30,7 +32,8 @@ add_member(osp_buf *info, const char *name, const char *variable)
 	osp_json_string(info, osp_str_of(value));
 }
 
-/* The point of the request, as OSProfiler's middleware describes it. */
+/* Starts the operation of the request, with the info that OSProfiler's middleware
+ * records. */
 static void
 start_request(void)
 {
@@ -47,7 +50,7 @@ start_request(void)
 	osp_buf_term(&info);
 }
 
-/* The context for a service that is called from here. */
+/* Prints the headers that pass the context on to another service. */
 static void
 print_headers(void)
 {
@@ -82,7 +85,8 @@ main(void)
 {
 	int ok;
 
-	/* What is not signed by one of our keys is not traced, and works as well. */
+	/* A request without a context that one of our keys has signed is answered, but not
+	 * traced. */
 	(void) osp_init_from_headers(
 		getenv("HTTP_X_TRACE_INFO"), getenv("HTTP_X_TRACE_HMAC"), NULL);
 	start_request();
