@@ -22,7 +22,7 @@ static const struct
 	const char *words;
 	cli_failure failure;
 } known[] = {
-	/* the drivers' own proposals */
+	/* messages in which the driver itself proposes what to do */
 	{"(give ", CLI_FAILURE_EXPLAINED},
 	{"(correct ", CLI_FAILURE_EXPLAINED},
 	{"(allow ", CLI_FAILURE_EXPLAINED},

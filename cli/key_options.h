@@ -10,8 +10,9 @@
 
 /*
  * Opens the keys of the list given. If that is NULL, opens those of
- * OSPROFILER_HMAC_KEYS, the configured list and the configured file: everybody
- * on the machine can read a command line. Returned owned; NULL after a message.
+ * OSPROFILER_HMAC_KEYS, the configured list and the configured file: a key in the
+ * command line would be visible to all users of the machine. Returned owned; NULL
+ * after a message.
  */
 osp_keyring *cli_keys_open(const char *given) OSP_MUST_CHECK;
 

@@ -129,8 +129,8 @@ report_unknown_option(const char *word, const char *shorts,
 	const char *similar = find_similar_option(word, longs);
 
 	/*
-	 * If the first word that is not an option ends the options, the unknown one
-	 * may be meant for the command that is run.
+	 * For a command whose options end at the first word that is not an option, the
+	 * unknown option may be meant for the program that the command runs.
 	 */
 	cli_usage("unknown%s option '%s'%s%s%s%s",
 			  word[1] == '-' ? " or ambiguous" : "",

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 /*
- * Appends the command that starts the server, as the user who runs it. Debian's
- * clusters have one of their own.
+ * Appends the command that starts the server, to be executed as the user who runs
+ * it. For a cluster of Debian that is pg_ctlcluster.
  */
 static void
 add_start(osp_buf *out, const char *data_directory)
@@ -41,7 +41,7 @@ add_start(osp_buf *out, const char *data_directory)
 	cli_add_quoted(out, osp_str_of(data_directory));
 }
 
-/* Appends what has the server deliver the points in its run directory. */
+/* Appends how to make the server deliver the points in its run directory. */
 static void
 add_server_advice(osp_buf *out, const char *path)
 {

@@ -63,7 +63,8 @@ sign_context(const doctor *d, osp_keyring *keys, osp_headers *headers)
 
 /*
  * Asks for the verdict on the context of the transaction, at first while nothing is
- * traced. An extension from before can judge no context then, and says "none".
+ * traced. An older extension cannot check a context then, and answers "none"; the
+ * question is then asked again with tracing.
  */
 static osp_status
 ask_for_verdict(doctor *d, cli_answer **answer, osp_error *err)

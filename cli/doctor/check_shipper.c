@@ -4,10 +4,10 @@
  *	  Does the server's shipper run, and does the collector take the points that
  *	  it delivers?
  *
- * The first traced statement starts the shipper; here that is the test
- * statement of the step before. Points that wait have a session start it that
- * loads the library: the command's own. Only members of pg_read_all_stats can see the
- * shipper; for others the last step shows whether points arrive.
+ * The first traced statement starts the shipper; here that is the test statement of the
+ * step before. If points wait, any session that loads the library starts the shipper;
+ * here that is the session of this command. Only members of pg_read_all_stats can see
+ * the shipper; for others the last step shows whether points arrive.
  */
 #include "doctor/doctor.h"
 
@@ -175,7 +175,7 @@ is_down(const char *error)
 	return i < sizeof(words) / sizeof(words[0]);
 }
 
-/* False: the error is not about the shipper's program. */
+/* Advises on an error about the shipper's program. False: the error is another one. */
 static bool
 advise_on_program(doctor_result *r, const char *error)
 {
@@ -219,7 +219,8 @@ mend_by_signal(const doctor *d, doctor_result *r, const char *signal,
 	doctor_mend_sql(d, r, statement, DOCTOR_END);
 }
 
-/* False: the error is not that another process has the server's spool. */
+/* Advises on the error that another process has the server's spool. False: the error is
+ * another one. */
 static bool
 advise_on_spool(const doctor *d, doctor_result *r, const char *error)
 {

@@ -87,7 +87,7 @@ doctor_choose_key(doctor *d, doctor_result *r)
 	char path[PATH_MAX];
 
 	/*
-	 * sudo passes the variable on only if it was told to, so the user has
+	 * sudo passes OSPROFILER_HMAC_KEYS on only if it was told to, so the user has
 	 * chosen that key.
 	 */
 	if (d->config.hmac_keys[0] == '\0' || d->add_key ||

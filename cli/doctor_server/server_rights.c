@@ -43,7 +43,8 @@ find_path(const char *message, const char *before, const char *behind,
 	return true;
 }
 
-/* The server's user. False: unknown; then it is called as Debian does. */
+/* Finds the user that the server runs as. False: not known; owner is then "postgres",
+ * as on Debian. */
 static bool
 find_user(const doctor *d, uid_t *uid, char owner[CLI_USER_NAME_MAX])
 {
@@ -112,7 +113,8 @@ mend_mode(const doctor *d, doctor_result *r, const char *path, const char *mode)
 	doctor_mend_word(r, path);
 }
 
-/* Appends that the server reads its settings again, by the server's user. */
+/* Appends a command that makes the server reload its settings, to be executed as the
+ * server's user. */
 static void
 mend_reload(const doctor *d, doctor_result *r)
 {
@@ -185,7 +187,8 @@ is_missing(const char *path)
 	return lstat(path, &st) != 0 && errno == ENOENT;
 }
 
-/* Proposes to make the directory for the server's user, or to use the default. */
+/* Proposes that the server's user makes the missing directory, or that the setting is
+ * reset to the default directory. */
 static void
 mend_missing(const doctor *d, doctor_result *r, const char *path)
 {
@@ -221,7 +224,7 @@ mend_by_default(const doctor *d, doctor_result *r)
 /* The file system that the default run directory is in. */
 #define SHARED_MEMORY "/dev/shm"
 
-/* Proposes to see what takes the room of the file system of the run directory. */
+/* Proposes a command that shows what fills the file system of the run directory. */
 static void
 mend_full(doctor_result *r, char *path)
 {
@@ -242,7 +245,8 @@ mend_full(doctor_result *r, char *path)
 	doctor_mend(r, " | sort -rh | head");
 }
 
-/* The path in a message that the run directory has no room. False: it is another one. */
+/* Reads the path from the message that the run directory has no room for another ring.
+ * False: error is another message. */
 static bool
 is_without_room(const char *error, char path[PATH_MAX])
 {

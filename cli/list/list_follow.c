@@ -41,8 +41,8 @@ typedef struct following
 	cli_out out;
 	int64_t begun_ns; /* since 1970; older traces are not new */
 	bool first;       /* the collector is asked for the first time */
-	bool failing;     /* a message said: it does not answer */
-	bool left_out;    /* a message said: traces are left out */
+	bool failing;     /* reported: the collector does not answer */
+	bool left_out;    /* reported: some traces are left out */
 } following;
 
 static int64_t

@@ -20,7 +20,7 @@ typedef struct cli_noted_run
 	int64_t ended_ns;  /* since 1970 */
 	osp_str base_id;   /* empty: the run made no trace */
 	osp_str collector; /* from cli_run_collector_name() */
-	osp_str why; /* there is no trace, or not in the collector; may be empty */
+	osp_str why;       /* why the collector has no trace; may be empty */
 } cli_noted_run;
 
 typedef struct cli_run_history

@@ -252,9 +252,9 @@ is_interrupted(void *ctx)
 }
 
 /*
- * Connects to the server that the command has used. It is waited for until the user
- * interrupts, also while it connects: a lock may keep that back for as long as somebody
- * holds it.
+ * Connects to the server that the command has used. Waits for the connection and for
+ * answers until the user interrupts: a lock in the server may delay both for as long
+ * as a session holds it.
  */
 static osp_status
 connect_server(const run_state *run, cli_server **server, osp_error *err)

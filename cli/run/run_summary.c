@@ -52,7 +52,7 @@ find_known(const run_state *run, osp_error *err)
 	if (known == 0 && status == OSP_OK)
 		known = run_server_known(run);
 
-	/* The status knows better what the server's message means. */
+	/* The status classifies the failure better than the code in err. */
 	if (status != OSP_OK)
 		err->code = status;
 	return known < run->follow.seen.libpq ? known : run->follow.seen.libpq;
@@ -74,8 +74,8 @@ add_unknown(osp_buf *text, const run_state *run)
 			"docs/client.md, \"How the server is told\")");
 }
 
-/* Is it unknown what the server has recorded? It is, too, if the server, or a pooler
- * before it, lets nobody in or refuses a transaction. */
+/* Is it unknown what the server has recorded? This is also the case if the server, or a
+ * pooler in front of it, refuses the connection or a transaction. */
 static bool
 has_not_answered(osp_status status)
 {

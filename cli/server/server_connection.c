@@ -319,13 +319,14 @@ typedef struct server_place
 /* Start-up options that only a superuser may give. */
 #define BARE_OPTIONS "-c session_preload_libraries= -c local_preload_libraries="
 
-/* How long a connection may take, in seconds; connect_timeout, which only blocking
- * connections heed, has the same. */
+/* How long connecting may take, in seconds. connect_timeout is set to it, too, but only
+ * blocking connections obey that. */
 #define CONNECT_TIMEOUT   5
 #define TEXT_OF(value)    TEXT_OF_IT(value)
 #define TEXT_OF_IT(value) #value
 
-/* Goes on connecting until that succeeds or fails, or notes why it gives up. */
+/* Continues connecting until that succeeds or fails. If it gives up, it writes the
+ * reason to server->given_up. */
 static void
 await_connection(cli_server *server)
 {
@@ -360,8 +361,8 @@ await_connection(cli_server *server)
 	}
 }
 
-/* Connects with these settings; waits in a way that can be interrupted if the server is
- * bound so. */
+/* Connects with these settings. If the server has an interrupted(), that can end the
+ * attempt. */
 static void
 connect_with(cli_server *server, const char *const *keywords,
 			 const char *const *values)
@@ -443,8 +444,8 @@ add_ports(osp_error *err)
 }
 
 /*
- * Writes the path of the Unix socket by which the server is asked, or was. False:
- * it is asked by TCP.
+ * Writes the path of the Unix socket of the server's connection, which may have
+ * ended. False: the connection uses TCP.
  */
 static bool
 find_socket(const cli_server *server, char path[PATH_MAX])

@@ -9,8 +9,8 @@
 #include "collector_options.h"
 
 /*
- * The name of the next page in a server's list: there are more traces, although
- * such a list has no pages.
+ * The name of the next page if a server has more traces than it listed. A server's
+ * list has no pages, so this name only shows that the list is not complete.
  */
 #define CLI_SERVER_MORE "more"
 

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Reads the begin of a file; false if it cannot be read, or is empty. */
+/* Reads the beginning of a file. False: it cannot be read, or it is empty. */
 static bool
 read_begin(const char *directory, const char *name, char *out, size_t size)
 {

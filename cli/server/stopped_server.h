@@ -22,7 +22,8 @@ typedef enum cli_server_life
 	CLI_SERVER_GONE
 } cli_server_life;
 
-/* Reads which data directory the server's worker has noted, and looks there. */
+/* Reads the data directory that the server's worker has noted, and checks that
+ * directory. */
 cli_server_life cli_server_life_of(const char *run_directory,
 								   char data_directory[PATH_MAX]);
 

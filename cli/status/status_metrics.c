@@ -116,8 +116,8 @@ print_other(cli_out *out, const char *path, const osp_run_totals *totals,
 	osp_buf_term(&where);
 }
 
-/* Prints a counter for each former run and each server that has left something, if it is
- * one that says how much waits. */
+/* Prints the counter of this name for each former run and each server that has left
+ * points. Only the counters of waiting points are printed for these. */
 static void
 print_others(cli_out *out, const status_view *view, const char *name)
 {

@@ -84,8 +84,8 @@ why_never(const cli_source *source, const char *name)
 #define NO_SHORT "nothing shorter than osprofiler.min_duration"
 
 /*
- * Where else the trace may be. A user who has named a collector knows how to
- * name another one.
+ * Names other places where the trace may be. If the user has named a collector,
+ * --connection-string is not explained again.
  */
 static const char *
 other_places(const cli_source *source)

@@ -50,7 +50,7 @@ enum
 	OPT_SERVER
 };
 
-/* --server is there for its message. */
+/* --server is accepted only to explain in a message why it cannot be used. */
 static const struct option delete_longs[] = {
 	CLI_COLLECTOR_OPTIONS,
 	{"server", required_argument, NULL, OPT_SERVER},
@@ -66,8 +66,8 @@ static const struct option prune_longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* Says how traces are removed that a server has stored: it hands them out, but removes
- * none for its users. */
+/* Explains how to remove traces that a server has stored. A server's functions return
+ * traces to its users, but remove none. */
 static int
 refuse_server(void)
 {
@@ -144,7 +144,7 @@ all_forms(char **names, int name_count, size_t *count)
 		{
 			osp_str here = osp_id_text(&id, text);
 
-			/* The text may lie in id, which the next name overwrites. */
+			/* The text may be a part of id, which the next name overwrites. */
 			if (here.ptr != text)
 			{
 				memcpy(text, here.ptr, here.len);

@@ -425,9 +425,9 @@ report_waiting_as(const cli_mark *mark, const osp_id *id)
 }
 
 /*
- * May points of the trace be among those that wait? Where a shipper is at work, they
- * may; elsewhere they are looked for. What a former run or a stopped server left of
- * other traces says nothing about this one.
+ * May points of the trace be among those that wait? If a shipper is at work, the
+ * answer is always yes. Otherwise the traces of the waiting points are known, and
+ * the answer is yes only if this trace is one of them.
  */
 static bool
 may_wait(const cli_mark *mark, const char *name)

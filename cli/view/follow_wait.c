@@ -16,7 +16,8 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
-/* How many times as long as the answer a pause lasts, and its upper limit. */
+/* A pause lasts PAUSE_FACTOR times as long as the collector took to answer, but at most
+ * PAUSE_MAX_MS. */
 #define PAUSE_FACTOR 10
 #define PAUSE_MAX_MS 60000
 

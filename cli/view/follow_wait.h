@@ -17,7 +17,7 @@
 
 typedef struct cli_follow_wait
 {
-	sigset_t mask;    /* the blocked signals before */
+	sigset_t mask;    /* the signals that were blocked before */
 	int64_t begun_ns; /* when the collector was asked last, osp_mono_now */
 } cli_follow_wait;
 
