@@ -235,7 +235,7 @@ connect_session(osp_mysql *mysql, osp_error *err)
 {
 	const osp_mysql_settings *settings = &mysql->settings;
 
-	/* The library passes over the socket if a host is named, unless it is localhost. */
+	/* The client library ignores unix_socket if a host other than localhost is given. */
 	const char *host = settings->unix_socket != NULL ? NULL : settings->host;
 	MYSQL *connected = NULL;
 	int events;

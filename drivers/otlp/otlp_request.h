@@ -26,7 +26,7 @@ typedef struct otlp_request
 	const osp_allocator *alc;
 	osp_str attributes; /* encoded, for every resource; borrowed */
 	bool gzip;
-	otlp_group *groups; /* made of them, of which count are in use */
+	otlp_group *groups; /* made elements are allocated, count are in use */
 	size_t count;
 	size_t made;
 	size_t last;  /* the group of the last span */

@@ -25,8 +25,8 @@ typedef struct slices
 {
 	osp_str base_id;
 	size_t total;     /* elements when the reading began */
-	size_t delivered; /* of these, passed on, counted from the tail */
-	size_t asked;     /* of these, requested, counted from the tail */
+	size_t delivered; /* of these, passed on, beginning at the tail */
+	size_t asked;     /* of these, requested, beginning at the tail */
 	size_t under_way; /* slices without a reply; their lengths follow */
 	size_t lengths[SLICES_AHEAD];
 	int tries;       /* tries since the last slice came */

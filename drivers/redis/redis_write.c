@@ -64,7 +64,7 @@ typedef struct batch
 	uint32_t *places;
 	/* traces[i] is the number of the trace of items[i] in conn->traces. */
 	uint32_t *traces;
-	size_t left; /* the number of places */
+	size_t left; /* how many elements places has */
 	size_t stored;
 	bool index_due; /* the indexes must be written */
 	bool notes_due; /* the place of some entry is not 0 */

@@ -42,7 +42,7 @@ struct osp_driver_conn
 	store_encoder *encoder;
 	int64_t next_upkeep_ns; /* when upkeep is due, by osp_mono_now */
 	int64_t retained_at;    /* index.next_id at the last check of the limits */
-	int64_t added;          /* traces for which none was removed */
+	int64_t added;          /* new traces that no removal has offset yet */
 	int64_t sources_hour;   /* the hour up to which sources were forgotten */
 	int log_begun;          /* pages of the log at the last check */
 	int checkpoint_at;      /* pages of the log at the next checkpoint */
@@ -127,8 +127,8 @@ osp_status store_remove_traces(osp_driver_conn *conn, const osp_removal *given,
  */
 osp_status store_upkeep(osp_driver_conn *conn, osp_error *err) OSP_MUST_CHECK;
 
-/* What is left of it when the writer ends. No step begins after a quarter of a second; a
- * step waits for a lock no longer than timeout_ms. */
+/* Does the work that is still due when the writer ends. After a quarter of a second no
+ * further step begins. A step waits for a lock no longer than timeout_ms. */
 void store_upkeep_end(osp_driver_conn *conn);
 
 /* Gives unused space back to the file system, in steps. */

@@ -38,7 +38,7 @@ struct store_encoder
 	osp_buf word_texts;
 	size_t word_ends[STORE_WORDS_MAX];
 	size_t words;
-	unsigned char hints[WORD_HINTS]; /* the last word of such a length */
+	unsigned char hints[WORD_HINTS]; /* by length: the last word found */
 	size_t count;
 	int64_t last_us;
 	ZSTD_CCtx *zstd;
