@@ -141,7 +141,7 @@ typedef struct pgospWorkerStage
 {
 	int64 due_ns; /* the worker is recorded only if it is open at this time, or
 				   * fails; 0: in any case */
-	bool may_be_caught; /* not if it fails either, for the statement may not */
+	bool may_be_caught; /* do not record it only because it fails */
 } pgospWorkerStage;
 
 /* Like pgosp_point_open, for the point of a parallel worker. */
@@ -236,9 +236,10 @@ extern bool pgosp_point_is_under(const pgospPoint *lower,
 /* Makes the records of this top-level statement wait. False: there is no memory. */
 extern bool pgosp_stage_begin(pgospPoint *top);
 
-/* What parallel workers that begin now have to know of their top-level statement: the
- * time at which it will have taken osprofiler.min_duration, for it is not paused before
- * they have ended, and whether it may catch their errors. */
+/* Sets what parallel workers that begin now have to know of their top-level statement:
+ * whether the statement may catch their errors, and the time at which it will have
+ * taken osprofiler.min_duration. That time is known, since the statement is not paused
+ * before its workers have ended. */
 extern void pgosp_stage_tell_worker(pgospPoint *top, pgospWorkerStage *stage);
 
 /* Has this top-level statement, or a parallel worker's part of one, taken

@@ -121,7 +121,7 @@ static struct
 {
 	const char *string;
 	TimestampTz sent;
-	int location;      /* of the last statement that asked for them */
+	int location;      /* of the last statement that was looked up */
 	const char *begin; /* start of its text, with the comments before it */
 	bool read;
 	osp_verdict found;

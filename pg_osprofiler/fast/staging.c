@@ -286,7 +286,7 @@ pgosp_stage_tell_worker(pgospPoint *top, pgospWorkerStage *stage)
 		top->due_ns = (int64) pgosp_min_duration * 1000000;
 	stage->due_ns = top->start_ns + top->paused_ns + top->due_ns;
 
-	/* Whoever catches an error has a subtransaction for that. */
+	/* An error can only be caught by code that runs in a subtransaction. */
 	stage->may_be_caught = GetCurrentTransactionNestLevel() > top->nest_level;
 }
 

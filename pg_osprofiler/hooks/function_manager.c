@@ -137,7 +137,8 @@ function_ends(FmgrInfo *flinfo, bool failed)
 	const pgospPoint *point;
 	pgospError error;
 
-	/* The function was replaced but not called, because something came between. */
+	/* The function was replaced but not called, for example because an error occurred
+	 * before the call. */
 	if (unlikely(flinfo->fn_addr == begin_and_call))
 		put_back(flinfo);
 	point = pgosp_call_of(flinfo);

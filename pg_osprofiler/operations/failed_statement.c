@@ -20,8 +20,8 @@ static const pgospPointKind failed_kind = {
 	.put_stop = pgosp_put_statement_stop,
 };
 
-/* The point is opened in the past, because it was not known before that the statement
- * would fail. */
+/* The point is opened with a start time in the past, because only the error showed that
+ * the statement has to be recorded. */
 void
 pgosp_error_statement(const pgospStatementFacts *facts,
 					  const pgospParent *parent, int64 start_ns,

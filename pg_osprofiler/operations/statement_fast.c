@@ -37,9 +37,9 @@ arm(void)
 		return false;
 	armings++;
 
-	/* A sampled context belongs to one transaction, so it does not arm the session.
-	 * Neither does a ring that still has to be checked, which waits while a point is
-	 * open. */
+	/* A sampled context belongs to one transaction, so it does not arm the session. The
+	 * session is not armed either while its ring still has to be checked after a change
+	 * of the settings. */
 	if (context->source == PGOSP_SOURCE_SETTING &&
 		pgosp_ring_at == PgReloadTime)
 		pgosp_armed_at = PgReloadTime;

@@ -64,8 +64,8 @@ put_wait(osp_writer *w, uint32 event, int64 ns)
 	osp_put_f64(w, osp_str_of(key), (double) ns / (double) NS_PER_MS);
 }
 
-/* A late look of the worker may add waits of the statement before to the sums, so no
- * wait is longer than the statement. */
+/* If the worker samples late, it may add waits of the preceding statement to the sums.
+ * So each wait is limited to the duration of this statement. */
 void
 pgosp_put_waits(osp_writer *w, const pgospWaits *then)
 {

@@ -37,7 +37,7 @@
 #define LOOK_COST   10    /* looks take at most a tenth of the time */
 #define LOOK_ASLEEP 10000 /* asleep: is the run directory still the same? */
 #define LOOK_EARLY \
-	1000 /* asleep while backends have slots, and while there is no file for slots */
+	1000 /* the same while backends have slots, or while the slots' file is missing */
 #define CPU_AGE   2 /* ms; CPU time is noted of statements this old */
 #define CPU_NOTES 4 /* the largest number in one look at all backends */
 #define QUIET_NS  INT64CONST(1000000000)

@@ -29,10 +29,10 @@ static pgospSlots *slots = NULL;
 static pgospWatched *watched = NULL; /* an element for each PGPROC */
 static ino_t file;                   /* inode of the file with the slots */
 static int64 checked_ns;             /* when file was last checked */
-static bool gone;                    /* it was removed at that time */
+static bool gone;                    /* file was missing at the last check */
 static int removal_fd = -1; /* inotify: readable when file is removed */
 
-/* Is the file with the slots there, for all that is known? 0: it is not. */
+/* The inode of the file with the slots that is at the path. 0: there is none. */
 static ino_t
 file_there_is(void)
 {
@@ -43,7 +43,8 @@ file_there_is(void)
 	if (lstat(path, &st) == 0)
 		return st.st_ino;
 
-	/* One that is out of reach for a while may come back. */
+	/* After another error, the file is assumed to be there: it may be out of reach for
+	 * a while. */
 	return errno == ENOENT || errno == ENOTDIR ? 0 : file;
 }
 

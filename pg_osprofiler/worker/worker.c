@@ -576,9 +576,9 @@ may_start(const pgospAgent *agent)
 	return agent->pid == 0 && agent->settings.connection_string[0] != '\0';
 }
 
-/* Waits for the latch, and, in a long sleep, for the removal of the run directory. (While
- * the worker looks at backends it checks that itself: to wait for a descriptor takes more
- * system calls.) */
+/* Waits for the latch and, in a long sleep, for the removal of the run directory. While
+ * the worker samples backends it sleeps shortly and checks the directory itself,
+ * because waiting for a descriptor takes more system calls. */
 static void
 wait_for_event(long timeout_ms)
 {
