@@ -123,8 +123,8 @@ put_escape(osp_buf *buf, const char *p)
 		return p + 2;
 	}
 
-	/* Each half of a surrogate pair is escaped by itself, so no look at the other is
-	 * needed. */
+	/* Each half of a surrogate pair is escaped separately, so the other half need not
+	 * be read. */
 	code = osp__json_hex4(p + 2);
 	utf8[0] = (char) code;
 	len = 1;

@@ -15,11 +15,12 @@
 osp__info_form *
 osp__form_slot(osp__info_forms *forms, osp_str attributes)
 {
-	/* Most values are numbers, whose size is fixed, so forms differ in length. */
+	/* Most values are numbers of a fixed size, so attributes of different forms mostly
+	 * differ in length. */
 	return &forms->slots[attributes.len % OSP__FORM_SLOTS];
 }
 
-/* Moves the bytes of a piece from the front of rest; false if they are others. */
+/* Removes a piece's bytes from the front of rest. False: rest begins with other bytes. */
 static inline bool
 skip_header(osp_str *rest, const char *header, size_t len)
 {
@@ -79,7 +80,7 @@ osp__form_begin(osp__form_learning *l, osp__info_form *form, osp_str attributes,
 	form->values = 0;
 }
 
-/* Adds the piece that ends at these places. */
+/* Adds the piece that ends at header_end in the attributes, and at the end of buf. */
 static void
 add_piece(osp__form_learning *l, size_t header_end, osp_attr_type type)
 {

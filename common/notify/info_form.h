@@ -12,7 +12,7 @@
 #include "record/record.h"
 
 #define OSP__FORM_VALUES 32  /* attributes with more values have no form */
-#define OSP__FORM_BYTES  768 /* nor have those with more bytes of one kind */
+#define OSP__FORM_BYTES  768 /* attributes with longer keys or JSON have none */
 #define OSP__FORM_SLOTS  64
 
 /* What stands before a value, or behind the last one. */
@@ -20,14 +20,14 @@ typedef struct osp__form_piece
 {
 	uint16_t header_len; /* bytes of the attributes: types and keys */
 	uint16_t text_len;   /* bytes of JSON */
-	osp_attr_type type;  /* of the value behind it */
+	osp_attr_type type;  /* of the value after this piece */
 } osp__form_piece;
 
 typedef struct osp__info_form
 {
 	bool known;
-	bool comma; /* the JSON has a member */
-	bool error; /* it has an error's type */
+	bool comma; /* the JSON has at least one member */
+	bool error; /* the JSON has the type of an error */
 	uint16_t values;
 	osp__form_piece pieces[OSP__FORM_VALUES + 1];
 	char headers[OSP__FORM_BYTES];
@@ -61,16 +61,19 @@ typedef struct osp__form_learning
 void osp__form_begin(osp__form_learning *l, osp__info_form *form,
 					 osp_str attributes, const osp_buf *buf);
 
-/* The attribute's value comes next in buf. */
+/* Adds the piece before this attribute's value. To be called before the value's JSON is
+ * appended to buf. */
 void osp__form_value(osp__form_learning *l, const osp_attr *attr);
 
-/* The value was written; the next attribute begins at next. */
+/* To be called after the value's JSON was appended. next is the offset of the next
+ * attribute. */
 void osp__form_value_end(osp__form_learning *l, size_t next);
 
-/* The JSON does not follow from the form alone: it is not kept. */
+/* Gives up learning: the form alone does not determine the JSON of these attributes. */
 void osp__form_refuse(osp__form_learning *l);
 
-/* Everything was written. */
+/* Adds the piece after the last value, and makes the form usable unless learning has
+ * failed. */
 void osp__form_end(osp__form_learning *l, bool comma, bool error);
 
 #endif /* OSPROFILER_INFO_FORM_H */

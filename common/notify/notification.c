@@ -144,7 +144,8 @@ note_values(writing *w, int64_t wall)
 	memcpy(values->parent_id.bytes, parent->bytes, sizeof(osp_uuid));
 }
 
-/* Writes a time. The text of its second is most often that of the former one. */
+/* Writes a time. Most times are in the same second as the time before, so the text of
+ * that second is kept. */
 static void
 write_time(osp__second *second, int64_t wall, char out[OSP_TIMESTAMP_LEN + 1])
 {

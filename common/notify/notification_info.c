@@ -192,7 +192,8 @@ put_attributes(writing *w)
 	return pos != info.len || depth != 0 ? OSP_EPROTO : OSP_OK;
 }
 
-/* The attributes of a start are often those of a former one, value by value. */
+/* Writes the attributes of a start. They are often the same as those of an earlier
+ * start, so their JSON is kept. */
 static osp_status
 put_start(writing *w, osp__info_cache *cache)
 {
@@ -216,7 +217,8 @@ put_start(writing *w, osp__info_cache *cache)
 	return status;
 }
 
-/* Those of a stop often differ from a former one's in values only. */
+/* Writes the attributes of a stop. They often differ from those of an earlier stop in
+ * their values only, so the form of the JSON is kept. */
 static osp_status
 put_stop(writing *w, osp__info_forms *forms)
 {

@@ -14,11 +14,11 @@
 
 typedef struct osp__info_written
 {
-	bool comma; /* there is a member */
+	bool comma; /* at least one member was written */
 	bool error; /* it is a stop with an error's type */
 } osp__info_written;
 
-/* What was written before, and comes again. All zeroes: nothing. */
+/* JSON that was written before and may be used again. All zeroes: empty. */
 typedef struct osp__info_memory
 {
 	osp__info_cache starts;

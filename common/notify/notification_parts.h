@@ -45,11 +45,11 @@ typedef struct osp__parts
 	osp_values values; /* of osp_notification */
 } osp__parts;
 
-/* A second whose text is known, if begin_ns is not 0. */
+/* The text of a second. begin_ns 0: none is kept. */
 typedef struct osp__second
 {
 	int64_t begin_ns;
-	char text[OSP_TIMESTAMP_LEN + 1]; /* of some time in it */
+	char text[OSP_TIMESTAMP_LEN + 1]; /* of any time in the second */
 } osp__second;
 
 #define OSP__ENDING_LABELS 3 /* host, project, service */
@@ -65,7 +65,7 @@ typedef struct osp__ending
 	char text[1024];
 } osp__ending;
 
-/* What was written before, and comes again. All zeroes: nothing. */
+/* JSON that was written before and may be used again. All zeroes: empty. */
 typedef struct osp__write_memory
 {
 	osp__info_memory info;

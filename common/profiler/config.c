@@ -36,7 +36,7 @@
 typedef enum setting_kind
 {
 	KIND_TEXT,
-	KIND_PROPAGATE, /* a text, too */
+	KIND_PROPAGATE, /* a text that is_propagate() accepts */
 	KIND_BOOL,
 	KIND_RING_SIZE,
 	KIND_LIMIT,

@@ -13,9 +13,9 @@
 
 #define COPY_TRIES 1000
 
-/* How often everything is read again because a ring was removed meanwhile, and the
- * pause before that while a ring is being removed: the shipper that removes it may have
- * been killed. */
+/* If a ring was removed while the files were read, all are read again: at most
+ * READ_TRIES times, with a pause of WAIT_NS before each. There is a limit because a
+ * shipper that was killed while it removed a ring never finishes. */
 #define READ_TRIES 50
 #define WAIT_NS    1000000
 
@@ -115,7 +115,7 @@ osp_run_totals_read(int dir_fd, osp_run_totals *totals, osp_error *err)
 		   ++tries < READ_TRIES)
 		(void) nanosleep(&pause, NULL);
 
-	/* One that waits for the spool has the lock, and is not at work yet. */
+	/* A shipper that waits for the spool has the lock, but is not at work yet. */
 	totals->shipper_alive =
 		totals->stat.shipper != 0 && osp_shipper_alive(dir_fd);
 	osp_runstat_unmap(stat);

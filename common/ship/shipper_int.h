@@ -105,8 +105,7 @@ typedef struct shipper_slot
 	uint64_t spool_points; /* records read from the spool, also damaged ones */
 	size_t run_count;
 	shipper_run *runs; /* array of BATCH_POINTS */
-	int64_t
-		*born_ns; /* time of each point from a ring; array of BATCH_POINTS */
+	int64_t *born_ns;  /* when each point was written; BATCH_POINTS elements */
 } shipper_slot;
 
 /* Points confirmed since begin_ns, and the ages of those that came from rings, counted

@@ -81,7 +81,8 @@ go_down(osp_shipper *s, const osp_send_result *result, int64_t now)
 		s->down_ns = now;
 		s->backoff_ms = BACKOFF_MIN_MS;
 
-		/* The shipper before this one spooled these, most likely in the same outage. */
+		/* The spool already held these points when this shipper began. Most likely the
+		 * earlier shipper put them there in the same outage. */
 		s->outage_spooled = s->spooled_before;
 		s->spooled_before = 0;
 		s->outage_lost = 0;

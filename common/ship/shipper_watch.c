@@ -53,7 +53,8 @@ osp__watch_begin(osp_shipper *s)
 		 inotify_add_watch(s->watch_fd, s->run_directory, events) >= 0) &&
 		epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->watch_fd, &event) == 0)
 	{
-		/* What was removed before there was a watch, nobody reports. */
+		/* Removals before the watch began are not reported, so the directory is checked
+		 * once. */
 		s->check_directory = true;
 		osp__watch_spool(s);
 		return;
@@ -74,8 +75,9 @@ osp__watch_spool(osp_shipper *s)
 			s->watch_fd, osp_spool_path(s->spool), IN_OPEN);
 }
 
-/* Another shipper wants the spool. While that one tries, it has the lock of the
- * directory; be quick to take the lock at its end. */
+/* Handles the event that another process has opened the spool: probably a shipper that
+ * wants to use it. That shipper has the lock of the directory while it tries, so the
+ * wait for the lock begins again. */
 static void
 spool_opened(osp_shipper *s)
 {

@@ -43,7 +43,7 @@ struct osp_spool
 	int fd;
 	uint64_t limit;
 	spool_mark mark; /* the newest mark */
-	uint64_t freed;  /* space before this was returned */
+	uint64_t freed;  /* space before this offset was freed */
 	uint64_t end;    /* end of the last record */
 	uint64_t points; /* records from mark.consumed to end */
 	uint64_t corrupt;

@@ -232,7 +232,8 @@ without_values_of_sqlite(osp_str message, char *space, size_t size)
 
 /*
  * Cuts SQLite's message about a constraint before its colon, unless names of columns
- * follow. A CHECK without a name is told by its expression, with its constants.
+ * follow. For a CHECK constraint without a name, SQLite's message has the expression
+ * with its constants.
  */
 static osp_str
 without_expression(osp_str message)
@@ -410,8 +411,9 @@ bool
 osp_sql_quotes_string(osp_str message, osp_str statement,
 					  osp_sql_dialect dialect)
 {
-	/* Where the end of a string is not known, all that is behind it would be a part of
-	 * it. */
+	/* In this dialect it is unknown whether a backslash escapes a quote, so both
+	 * readings are checked. If the wrong one were used, a string would not end, and
+	 * would not be checked. */
 	if (dialect == OSP_SQL_POSTGRES_ANY &&
 		quotes_string(message, statement, OSP_SQL_POSTGRES_BACKSLASH))
 		return true;
@@ -430,8 +432,8 @@ has_context(osp_str message)
 }
 
 /*
- * Hides the value of a secret that the text tells, and all that follows it: "bad
- * password=***".
+ * Replaces the value of a secret in the text, and everything after the value, by
+ * "***": "bad password=***".
  */
 static osp_str
 without_secret(osp_str text, bool of_program, char *space, size_t size)
@@ -451,9 +453,9 @@ without_secret(osp_str text, bool of_program, char *space, size_t size)
 }
 
 /*
- * Removes what a message names without quotation marks, where that must be hidden: a
- * looked-up name, or a string of the statement. Where nobody has looked whether it is
- * such a string, one may stand anywhere.
+ * If names have to be hidden, removes the texts that the message has without
+ * quotation marks: a looked-up name, or a string of the statement. If the message
+ * was not checked for strings of the statement, such a string may be anywhere in it.
  */
 static osp_str
 without_name(osp_str message, osp_sql_origin origin,

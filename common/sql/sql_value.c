@@ -40,8 +40,9 @@ space_at(const char *p, const char *end)
 	return at(p, end, "\xc2\xa0") + at(p, end, "\xe3\x80\x80");
 }
 
-/* The length of the sign at p that a value may follow: = : > of => -> and XML; those of
- * Chinese and Japanese; percent-encoded. A cast is none. */
+/* The length of the sign at p after which a value may follow. 0: there is none. The
+ * signs are "=", ":" and ">", which also end "=>" and XML tags, "->", the full-width
+ * forms of "=" and ":", and percent-encoded ones. The "::" of a cast is no such sign. */
 static size_t
 sign_at(const char *p, const char *end)
 {
@@ -114,8 +115,8 @@ word_of(const char *p, const char *end)
 	return osp_str_n(p, (size_t) (stop - p));
 }
 
-/* Is it a word or a name as sentences have them: letters, of which only the first is
- * large, or all? */
+/* Does the word look like one of a sentence, or like a name? It does if it has only
+ * letters, and they are all large, or small except perhaps the first one. */
 static bool
 is_prose(osp_str word)
 {
@@ -138,8 +139,8 @@ is_prose(osp_str word)
 	return !(small && large);
 }
 
-/* Does the sentence go on behind "password" or "token" with this word? A message of a
- * program must show that, for any word may be the value. */
+/* Is this one of the words that usually follow "password" or "token" in a sentence? In
+ * a message of a program, any other word may be the value of the secret. */
 static bool
 continues_sentence(osp_str word)
 {

@@ -63,7 +63,7 @@ typedef struct writer
 	osp_draw_options options;
 	osp_buf *out;
 	size_t indent; /* the column where operations begin */
-	size_t column; /* columns of the line so far, kept where it is needed */
+	size_t column; /* length of the line; only set where it is needed */
 } writer;
 
 static void

@@ -36,8 +36,8 @@ typedef struct table
 	osp__piece out;
 } table;
 
-/* Is it one of =, +, -, @ and the mathematical minus, or a small or full-width form of
- * these? */
+/* Can this character begin a formula? These are =, +, -, @ and the mathematical minus,
+ * and their small and full-width forms. */
 static bool
 begins_formula(uint32_t code)
 {
@@ -116,7 +116,7 @@ put_text(table *t, osp_str text)
 	osp_buf_add_char(out, '"');
 }
 
-/* Adds the text whose JSON form has this inside. */
+/* Adds a text, given as the inside of its JSON string. */
 static void
 put_inside(table *t, osp_str inside)
 {

@@ -73,7 +73,7 @@ static const char built_in[] =
 	"variance version websearch_to_tsquery width_bucket word_similarity "
 	"xmlagg xmlelement xmlforest xpath ";
 
-/* The beginnings of more of their names. */
+/* Names of such functions also begin with these words. */
 static const char *const built_in_begins[] = {"dblink", "pg_"};
 
 /* Is the word in the list, whose words have a space on each side? */

@@ -98,8 +98,8 @@ same_as(osp__findings *f, osp__table *table, same **all, const osp__op *op)
 	return at;
 }
 
-/* Does another operation with the same text run op, like the query of CREATE TABLE …
- * AS? Then that one is counted for both. */
+/* Is the time of op already counted for the statement that runs it? This is the case if
+ * both have the same text, as CREATE TABLE … AS and its query have. */
 static bool
 is_counted(const osp__op *op)
 {
@@ -382,7 +382,7 @@ say_more(const osp__findings *f, const osp__longest *all, osp_buf *out)
 	}
 }
 
-/* Appends why a statement took long of which there is no plan. */
+/* Appends why a statement without a recorded plan took long. */
 static void
 say_without_plan(const osp__findings *f, const osp__longest *all, osp_buf *out)
 {

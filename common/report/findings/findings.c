@@ -150,7 +150,7 @@ say_alike(osp__finding *finding)
 	osp__add_figure(finding, "alike", (double) alike);
 }
 
-/* Says of a cause in a statement that this did not finish. */
+/* If the statement of a cause did not finish, says what ended it. */
 static void
 say_ended(osp__findings *f, osp__finding *finding)
 {

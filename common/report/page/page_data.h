@@ -43,7 +43,7 @@ typedef enum osp__page_column
 	OSP__PAGE_FOLD,
 	OSP__PAGE_SERVICE,
 	OSP__PAGE_HOST,
-	OSP__PAGE_POINT_COLUMNS, /* the first of the columns that come last */
+	OSP__PAGE_POINT_COLUMNS, /* this column and the next ones are written last */
 	OSP__PAGE_ID = OSP__PAGE_POINT_COLUMNS,
 	OSP__PAGE_AT,
 	OSP__PAGE_COLUMNS

@@ -83,7 +83,7 @@ osp__page_text(osp__page *page, osp__page_texts *texts, osp_str json,
 uint32_t
 osp__page_value(osp__page *page, osp__page_texts *texts, osp_str value)
 {
-	/* The empty string has number 0 in "strings", and 0 doubled is 0. */
+	/* 0 stands for the empty string, which has number 0 in "strings". */
 	if (value.len == 0 || osp_str_eq(value, OSP_STR("null")))
 		return 0;
 	if (value.ptr[0] == '"')

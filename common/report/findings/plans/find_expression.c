@@ -57,8 +57,9 @@ measured_by(const osp__op *op)
 	return NULL;
 }
 
-/* How long a statement had no CPU. The CPU time is that of a part of it, so the rest is
- * taken to be like that part, unless its waits, by samples, tell more. */
+/* How long a statement had no CPU. If its CPU time was measured in a part of the
+ * statement only, the rest is taken to be like that part. If its sampled waits are
+ * longer, they count. */
 static int64_t
 idle_ns(const osp__op *measured)
 {

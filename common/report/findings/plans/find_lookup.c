@@ -111,10 +111,11 @@ finds_few(const lookup *l)
 }
 
 /*
- * Are the counted rows of the other side, and of the join, those that belong to the
- * rows that were scanned? Of a statement that failed they are not if the scan came
- * first: a merge join sorts it, a hash join puts it into its table, and only then the
- * rows of the other side come.
+ * Do the counted rows of the other side, and of the join, belong to the rows that
+ * were scanned? In a statement that failed, they do only if the rows of the other
+ * side came first, as in a nested loop, or in a hash join that has the other side in
+ * its hash table. A merge join sorts the scanned rows first, and a hash join may put
+ * them into its table.
  */
 static bool
 has_met(const lookup *l)

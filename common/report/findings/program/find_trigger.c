@@ -9,12 +9,12 @@
 enum
 {
 	SUM_CALLS,
-	SUM_FOLDED,  /* triggers of which all further calls are one operation */
-	SUM_LEFT_OUT /* those below operations under which points were left out */
+	SUM_FOLDED,  /* triggers whose further calls are one operation */
+	SUM_LEFT_OUT /* triggers below operations that lack points */
 };
 
-/* The largest number of a trigger's statements that are read. All but two of them are
- * the same. */
+/* How many statements of a trigger are read at most. A trigger runs the same few
+ * statements for each row, so further ones are repetitions. */
 #define KEY_STATEMENTS_MAX 16
 
 /* Reads the statements that a foreign key's trigger ran, or op itself, up to one that
@@ -37,8 +37,8 @@ read_key_of(osp__findings *f, const osp__op *op, osp__foreign_key *key)
 	return known;
 }
 
-/* The same for the operations of a group: the one that took longest may be all further
- * calls of a trigger, of which no statement is recorded. */
+/* Like read_key_of(), but for the operations of a group. The longest one may stand for
+ * all further calls of a trigger, and no statement is recorded below it. */
 static bool
 read_key(osp__findings *f, const osp__group *group, osp__foreign_key *key)
 {

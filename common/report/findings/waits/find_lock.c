@@ -221,7 +221,8 @@ gave_up(const osp__op *op)
 					   "lock_not_available");
 }
 
-/* Was it cancelled, by statement_timeout or by its client? */
+/* Was the operation, or the statement that waits, cancelled by statement_timeout or by
+ * its client? */
 static bool
 was_cancelled(const osp__op *op)
 {
