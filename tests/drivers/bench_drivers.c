@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * bench_drivers.c
- *	  Points a second into each driver, and what reading and listing take.
+ *	  Measures how many points a second each driver stores, and how long reading and
+ *	  listing take.
  *
  *	  bench_drivers              every driver, on collectors of its own
  *	  bench_drivers PHASE URI    one phase: write, spread, get or list
  *
- * Each phase runs in a process of its own, which tells the memory it took.
+ * Each phase runs in a process of its own, which reports how much memory it used.
  */
 #include "contract.h"
 
@@ -39,7 +40,7 @@ now(void)
 	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
 }
 
-/* Processor time of this process: the rest is the collector's. */
+/* The processor time of this process. The collector's is not included. */
 static double
 own_time(void)
 {
@@ -93,7 +94,7 @@ count_trace(void *ctx, const osp_trace_entry *entry)
 	return OSP_OK;
 }
 
-/* One trace of many points, or many traces of two points. */
+/* Makes one trace of many points, or many traces of two points. */
 static void
 make_points(points *p, bool one_trace)
 {

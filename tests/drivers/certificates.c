@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * certificates.c
- *	  Certificates for servers of the tests' own.
+ *	  Makes certificates for the servers that tests start.
  */
 #include "certificates.h"
 #include "contract.h"

@@ -480,7 +480,8 @@ add_trace(points *all, int i)
 	points_fill(all, osp_str_of(id), (unsigned) (1000 * i), 4);
 }
 
-/* A list page by page: every trace once, the newest first if it says so. */
+/* Reads a list page by page. Each trace has to be listed once and, if the driver
+ * promises that order, the newest one first. */
 static void
 test_pages(void **state)
 {
@@ -557,7 +558,7 @@ check_entry(void *ctx, const osp_trace_entry *entry)
 	return OSP_OK;
 }
 
-/* What an entry says, and lists of a time. */
+/* Checks the members of an entry, and lists of a time range. */
 static void
 test_entries(void **state)
 {
@@ -594,7 +595,8 @@ count_entry(void *ctx, const osp_trace_entry *entry)
 	return OSP_OK;
 }
 
-/* A caller that was compiled before the filter had its last members. */
+/* A caller that was compiled with an older filter, which lacked the last members, gets
+ * the whole list. */
 static void
 test_older_callers(void **state)
 {
@@ -687,7 +689,7 @@ test_removal(void **state)
 	contract_close(conn);
 }
 
-/* The point has this timestamp, which is as long as the one that it had. */
+/* Replaces the timestamp of the point by another one of the same length. */
 static void
 set_timestamp(osp_notification *point, const char *timestamp)
 {
@@ -702,7 +704,8 @@ set_timestamp(osp_notification *point, const char *timestamp)
 	memcpy((char *) point->timestamp.ptr, timestamp, point->timestamp.len);
 }
 
-/* A trace whose time cannot be read may be new: age alone does not remove it. */
+/* A trace whose time cannot be read may be new, so it is not removed because of its
+ * age. */
 static void
 test_undated_traces_stay(void **state)
 {
@@ -746,7 +749,7 @@ is_interrupted(void *ctx)
 	return ++*(int *) ctx > 3;
 }
 
-/* A host that wants to end a reading, ends it. */
+/* A reading ends when the host's interrupted() returns true. */
 static void
 test_interrupted(void **state)
 {
@@ -806,8 +809,9 @@ test_two_connections(void **state)
 }
 
 /*
- * One of several processes that write at the same time; false on failure. It
- * asserts nothing: a failed assertion would go on with the tests behind this.
+ * One of several processes that write at the same time. False: it failed. This
+ * function asserts nothing, because a failed assertion in a child process would
+ * continue with the next tests.
  */
 static bool
 write_as_process(unsigned number)
@@ -912,7 +916,7 @@ assert_unsupported(osp_status status, const osp_error *err)
 	assert_null(strchr(err->msg, '\n'));
 }
 
-/* A collector that can only be written to says so, in one line. */
+/* A driver that can only write reports that in one line. */
 static void
 test_cannot_read(void **state)
 {
@@ -955,7 +959,7 @@ ignore_trace(void *ctx, const osp_trace_entry *entry)
 	return OSP_OK;
 }
 
-/* Everything once, up to the first failure. */
+/* Calls each function of the driver once, until one fails. */
 static osp_status
 use_driver(const osp_driver_options *options, const points *p, osp_error *err)
 {

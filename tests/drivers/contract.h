@@ -16,15 +16,16 @@ typedef struct backend
 	const char *name;
 	const osp_driver *driver;
 
-	/* Empties the collector before each test; after the last test. */
+	/* reset() is called before each test, and empties the collector; finish() is called
+	 * after the last test. */
 	void (*reset)(void);
 	void (*finish)(void);
 
-	/* Where the collector is. */
+	/* Returns the connection string of the collector. */
 	const char *(*connection_string)(void);
 
-	/* For faults.h: the collector's server, and how it is started again. NULL: it has
-	 * none. */
+	/* For faults.h: the collector's server, and the function that starts it again.
+	 * NULL: the collector has no server. */
 	struct script_server *server;
 	void (*start)(void);
 
@@ -40,12 +41,12 @@ typedef struct backend
 extern const backend *contract_backend;
 
 /*
- * Runs the suite, then the driver's own tests, with one plan for all. Returns
- * main's result.
+ * Runs the suite, then the driver's own tests, as one TAP plan. Returns the result
+ * for main().
  */
 int contract_run(const backend *b, const struct CMUnitTest *own, size_t count);
 
-/* Ends the program as skipped, or as failed where nothing may be skipped (CI,
+/* Ends the program as skipped, or as failed if no test may be skipped (CI,
  * OSP_REQUIRE_ALL=1). */
 int contract_skip(const char *reason);
 
@@ -55,7 +56,8 @@ osp_driver_conn *contract_open_as(const char *connection_string,
 								  bool filter_error_trace, unsigned timeout_ms);
 osp_driver_conn *contract_open_reader(void);
 
-/* The options of all these, to be changed and opened. */
+/* Returns the options that the functions above use. The caller may change them, and
+ * open a connection with contract_open_with(). */
 osp_driver_options contract_options(const char *connection_string);
 osp_driver_conn *contract_open_with(const osp_driver_options *options);
 void contract_close(osp_driver_conn *conn);
@@ -67,18 +69,18 @@ void contract_store(osp_driver_conn *conn, const points *p);
 const char *contract_store_fails(osp_driver_conn *conn, const points *p,
 								 osp_status expected);
 
-/* Asserts that the collector's notifications of a trace are these of p, in
- * their order, byte for byte. */
+/* Asserts that the collector returns exactly the notifications in p for this trace: the
+ * same bytes, in the same order. */
 void contract_expect(osp_driver_conn *conn, osp_str base_id, const points *p);
 
-/* A test of the suite, in list_filters.c: duration, service and text of traces. */
+/* A test of the suite (list_filters.c): filters by duration, service and text. */
 void contract_test_filters(void **state);
 void contract_test_texts(void **state);
 
-/* The list of traces. */
+/* Adds the list of traces to out. */
 void contract_list(osp_driver_conn *conn, bool errors_only, collected *out);
 
-/* Milliseconds of a clock that only goes forward. */
+/* The time of a monotonic clock in milliseconds. */
 long contract_now_ms(void);
 
 #endif /* TEST_CONTRACT_H */

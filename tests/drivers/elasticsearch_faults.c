@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * elasticsearch_faults.c
- *	  An Elasticsearch that restarts, dies, hangs, refuses, and who is none.
+ *	  Faults of Elasticsearch: the server restarts, is killed, hangs, refuses, or
+ *	  another program answers.
  */
 #include "elasticsearch_tests.h"
 #include "faults.h"
@@ -10,7 +11,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* A restart between two batches goes unnoticed; one that is down is said so. */
+/* The connection survives a restart between two batches. While the server is down,
+ * storing fails with a message. */
 void
 test_elastic_restart(void **state)
 {
@@ -20,7 +22,7 @@ test_elastic_restart(void **state)
 	(void) state;
 	faults_restart(elastic_trace, "cannot send");
 
-	/* An older version comes up instead. */
+	/* An older version of the server is started instead. */
 	conn = contract_open();
 	points_init(&all);
 	points_fill(&all, OSP_STR("older"), 0, 3);
@@ -40,7 +42,7 @@ test_elastic_restart(void **state)
 	contract_close(conn);
 }
 
-/* What is sent again after a crash is there once. */
+/* A batch that is sent again after a crash is stored once. */
 void
 test_elastic_killed_during_batch(void **state)
 {
@@ -55,7 +57,7 @@ test_elastic_hangs(void **state)
 	faults_hangs(elastic_trace, "does not answer", NULL);
 }
 
-/* Documents that the server will never take are left out, and no others. */
+/* Documents that the server can never store are left out; all others are stored. */
 void
 test_elastic_refused_documents(void **state)
 {
@@ -82,7 +84,7 @@ test_elastic_refused_documents(void **state)
 	contract_expect(conn, elastic_trace, &all);
 	contract_expect(conn, OSP_STR("impossible"), &good);
 
-	/* One that is too large goes alone. */
+	/* A document that is too large is refused, and no other one. */
 	elastic_test_faults(NULL);
 	{
 		const size_t size = 20 * 1024 * 1024;
@@ -109,7 +111,8 @@ test_elastic_refused_documents(void **state)
 	contract_close(conn);
 }
 
-/* Trouble that ends, or that somebody can end, is no refusal. */
+/* Temporary trouble, or trouble that an administrator can end, does not count as a
+ * refusal of the notifications. */
 void
 test_elastic_in_trouble(void **state)
 {
@@ -147,7 +150,7 @@ test_elastic_in_trouble(void **state)
 	faults_trouble(
 		conn, causes, sizeof(causes) / sizeof(causes[0]), elastic_test_faults);
 
-	/* It asks for patience. */
+	/* The server asks the client to wait. */
 	points_init(&all);
 	points_fill(&all, elastic_trace, 0, 10);
 	elastic_test_faults(
@@ -185,7 +188,7 @@ test_elastic_logins(void **state)
 		contract_open_as(elastic_test_uri("me:pass%20word@", ""), false, 2000);
 	contract_store(conn, &all);
 
-	/* Rights are revoked meanwhile. */
+	/* The user loses the right to write. */
 	elastic_test_faults("{\"login\": \"me:other\"}");
 	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
 	elastic_test_faults(
@@ -208,7 +211,7 @@ test_elastic_logins(void **state)
 	contract_expect(conn, elastic_trace, &all);
 	contract_close(conn);
 
-	/* A file that others may read is not taken. */
+	/* A file with headers is refused if other users may read it. */
 	assert_int_equal(chmod(path, 0644), 0);
 	{
 		osp_driver_options options =
@@ -222,7 +225,7 @@ test_elastic_logins(void **state)
 	points_term(&all);
 }
 
-/* Nobody, somebody mute, somebody who says anything. */
+/* No server, a silent one, and ones with wrong answers. */
 void
 test_elastic_strangers(void **state)
 {
@@ -257,7 +260,8 @@ test_elastic_strangers(void **state)
 		&limits, strangers, sizeof(strangers) / sizeof(strangers[0]));
 }
 
-/* A certificate of its own is trusted if its CA is named. */
+/* A self-signed server certificate is trusted if the connection string names its
+ * authority. */
 void
 test_elastic_tls(void **state)
 {

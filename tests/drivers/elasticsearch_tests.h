@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * elasticsearch_tests.h
- *	  The tests of the elasticsearch driver, one program: its documents and options
- *	  (test_elasticsearch.c), and a server in trouble (elasticsearch_faults.c). The
- *	  server is a stand-in, elastic_standin.py.
+ *	  Declarations for the tests of the elasticsearch driver. They are one program:
+ *	  documents and options (test_elasticsearch.c), and faults of the server
+ *	  (elasticsearch_faults.c). The server is a stand-in, elastic_standin.py.
  */
 #ifndef TEST_ELASTICSEARCH_TESTS_H
 #define TEST_ELASTICSEARCH_TESTS_H
@@ -13,7 +13,7 @@
 
 extern const osp_driver osp_driver_elasticsearch;
 
-/* The trace that most of them store. */
+/* The id of the trace that most tests store. */
 extern const osp_str elastic_trace;
 
 extern script_server elastic_test_server;
@@ -22,13 +22,14 @@ void elastic_test_start(const char *version);
 /* Its directory. */
 const char *elastic_test_dir(void);
 
-/* Its address as a connection string, with this login and these options. Static. */
+/* The connection string of the server with this login and these options (static). */
 const char *elastic_test_uri(const char *login, const char *rest);
 
-/* How its next requests fail, as elastic_standin.py says; NULL: they do not. */
+/* Sets how the next requests fail, as elastic_standin.py describes. NULL: they
+ * succeed. */
 void elastic_test_faults(const char *json);
 
-/* What the stand-in has stored in this test. */
+/* How many lines of the stand-in's journal of this test contain the text. */
 size_t elastic_test_journal(const char *text);
 
 void test_elastic_restart(void **state);

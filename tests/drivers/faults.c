@@ -29,7 +29,7 @@ faults_is_late(void *ctx)
 	return contract_now_ms() > *(long *) ctx;
 }
 
-/* ---- the server ends ---- */
+/* ---- the server is stopped ---- */
 
 static void
 assert_contains(const char *message, const char *says)
@@ -48,9 +48,9 @@ assert_down(osp_driver_conn *conn, const points *p, const char *says)
 	contract_close(other);
 }
 
-/* Of each two rounds the first restart is noticed, for something is stored while the
- * server is down, and the second is not. Behind those of the first two rounds one reads
- * first, behind the others one stores first. */
+/* In every second round, beginning with the first one, storing is tried while the
+ * server is down, so the driver notices the restart. After the restart, the first two
+ * rounds read first, and the last two rounds store first. */
 void
 faults_restart(osp_str trace, const char *says)
 {
@@ -80,7 +80,7 @@ faults_restart(osp_str trace, const char *says)
 	contract_close(conn);
 }
 
-/* Kills the server a little later, in a process of its own. */
+/* Kills the server after this time, from a child process. */
 static pid_t
 kill_later(unsigned after_us)
 {
@@ -148,7 +148,8 @@ faults_sent_again(osp_str trace)
 
 /* ---- the server is in trouble ---- */
 
-/* A server that was resumed may need a moment for what came meanwhile. */
+/* Stores the points. A server that was just resumed may need several attempts, because
+ * it has to handle the requests that waited. */
 static void
 store_soon(osp_driver_conn *conn, const points *p)
 {
@@ -195,7 +196,7 @@ hangs_with(osp_str trace, size_t count, const char *says, const char *says_few)
 	contract_close(conn);
 }
 
-/* The host wants to end while it stores, and while it reads. */
+/* The host interrupts the driver while it stores, and while it reads. */
 static void
 ends_while_it_hangs(osp_str trace)
 {
@@ -236,7 +237,7 @@ faults_hangs(osp_str trace, const char *says_few, const char *says_many)
 	ends_while_it_hangs(trace);
 }
 
-/* Each of p is there once, in any order. */
+/* Asserts that each notification in p is stored once, in any order. */
 static void
 expect_each(osp_driver_conn *conn, osp_str trace, const points *p)
 {
@@ -254,7 +255,8 @@ expect_each(osp_driver_conn *conn, osp_str trace, const points *p)
 	collected_term(&got);
 }
 
-/* Stores the notifications of a trace in vain, and when the trouble has ended again. */
+/* Storing the notifications fails while the server is in trouble, and succeeds
+ * afterwards. */
 static void
 store_in_trouble(osp_driver_conn *conn, const points *p,
 				 const fault_trouble *cause, void (*apply)(const char *what))
@@ -305,7 +307,7 @@ faults_trouble_of_some(osp_driver_conn *conn, const fault_trouble *cause,
 	points_term(&all);
 }
 
-/* ---- strangers ---- */
+/* ---- strangers: see stranger.h ---- */
 
 static void
 meet_stranger(const fault_limits *limits, const fault_stranger *it)
@@ -351,7 +353,7 @@ faults_strangers(const fault_limits *limits, const fault_stranger *list,
 		meet_stranger(limits, &list[i]);
 }
 
-/* Options for a stranger, with static text. */
+/* Options for connecting to a stranger. Their texts are static. */
 static osp_driver_options
 stranger_options(const char *uri, int port)
 {
@@ -398,7 +400,8 @@ faults_drips(const char *uri, const stranger *list, size_t count)
 	}
 }
 
-/* Reads, stores and lists; storing fails. The status of reading. */
+/* Reads, stores and lists. Asserts that storing fails, and returns the status of
+ * reading. */
 static osp_status
 use_all(const osp_driver_options *options)
 {

@@ -11,7 +11,7 @@
 
 #define TRACES 40
 
-/* Numbers of points are microseconds; every fourth trace is a slow one. */
+/* The number of a point is its time in microseconds. Every fourth trace is slow. */
 #define STEP    10000
 #define SLOW_US 5001
 #define FAST_US 1
@@ -46,7 +46,7 @@ store_traces(osp_driver_conn *conn)
 	points_term(&all);
 }
 
-/* All pages of a list. */
+/* Collects all pages of a list. */
 static void
 list_pages(osp_driver_conn *conn, osp_trace_filter filter, collected *got)
 {
@@ -69,7 +69,7 @@ list_pages(osp_driver_conn *conn, osp_trace_filter filter, collected *got)
 	while (filter.page.len > 0);
 }
 
-/* Which traces the filter lets pass, in pages of several sizes. */
+/* Asserts which traces pass the filter, with pages of several sizes. */
 static void
 expect(osp_driver_conn *conn, osp_trace_filter filter,
 	   const bool wanted[TRACES])
@@ -136,7 +136,8 @@ contract_test_filters(void **state)
 		wanted[i] = !IS_WEB(i) && i >= 10 && i <= 30;
 	expect(conn, filter, wanted);
 
-	/* The name of the operation is a text as well; a part of a service is none. */
+	/* The text filter also searches the operation's name. The service filter compares
+	 * whole names, so a part of a name matches none. */
 	memset(wanted, true, sizeof(wanted));
 	filter = (osp_trace_filter){.struct_size = sizeof(filter),
 								.text = OSP_STR("PG")};
@@ -152,7 +153,7 @@ contract_test_filters(void **state)
 	contract_close(conn);
 }
 
-/* ---- what a list says of a trace ---- */
+/* ---- the texts of a trace in a list ---- */
 
 typedef struct told_point
 {
@@ -171,11 +172,11 @@ typedef struct told_point
 	"{\"db\": {\"system\": \"postgresql\", \"application\": " \
 	"\"checkout\", \"statement\": \"BEGIN\"}, \"host\": \"h\"}"
 
-/* Their points are stored two by two, each pair a batch of its own. */
+/* Traces whose points are stored in batches of two. */
 static const struct
 {
 	const char *id;
-	const char *service; /* what the list has */
+	const char *service; /* the service that the list shows */
 	const char *name;
 	const char *text;
 	told_point points[6];
@@ -258,8 +259,8 @@ check_told(void *ctx, const osp_trace_entry *entry)
 	return OSP_OK;
 }
 
-/* Traces that begin alike are told apart by the first operation that says what they do,
- * also where it arrives in another batch. */
+/* A trace is described by its first operation that shows what the trace does, also if
+ * that operation arrives in a later batch. */
 void
 contract_test_texts(void **state)
 {
@@ -293,7 +294,7 @@ contract_test_texts(void **state)
 					 OSP_OK);
 	assert_int_equal(count, TOLD);
 
-	/* Filters go by what the list has. */
+	/* The filters compare with the texts that the list shows. */
 	filter.service = OSP_STR("checkout");
 	list_pages(conn, filter, &got);
 	assert_int_equal(got.count, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * local.c
- *	  What the tests of the drivers that keep a file of their own share.
+ *	  Shared by the tests of the drivers that store in a file.
  */
 #include "local.h"
 

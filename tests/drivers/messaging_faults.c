@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_faults.c
- *	  A RabbitMQ that restarts, dies, hangs, refuses; exchanges and queues that
- *	  are not as they should be.
+ *	  Faults of RabbitMQ: the broker restarts, is killed, hangs or refuses, or its
+ *	  exchanges and queues have other properties than the driver expects.
  */
 #include "faults.h"
 #include "messaging_tests.h"
@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A restart between two batches goes unnoticed. What is durable is there again,
- * what is not is gone, and the queue with it. */
+/* The connection survives a restart between two batches. After the restart the durable
+ * messages are there; a queue that is not durable is gone with its messages. */
 void
 test_restart(void **state)
 {
@@ -44,7 +44,7 @@ test_restart(void **state)
 	contract_close(conn);
 }
 
-/* What was confirmed before the broker was killed is there afterwards. */
+/* All messages that were confirmed before the broker was killed are there afterwards. */
 void
 test_killed_during_batch(void **state)
 {
@@ -105,7 +105,7 @@ declare_exchange(const char *type)
 	messaging_test_disconnect(broker);
 }
 
-/* Makes the queue with one argument; 0: with none. */
+/* Declares the queue with one argument. value 0: without arguments. */
 static void
 declare_queue(const char *argument, int value)
 {
@@ -136,8 +136,8 @@ declare_queue(const char *argument, int value)
 	messaging_test_disconnect(broker);
 }
 
-/* An exchange of another kind is no place for notifications, unless one says that
- * it is. */
+/* An exchange of another type is refused, unless the connection string names that
+ * type. */
 void
 test_other_exchange(void **state)
 {
@@ -164,8 +164,9 @@ test_other_exchange(void **state)
 	contract_close(conn);
 }
 
-/* What exists stays durable, or not durable: the message says which it is, and both
- * ways out, whole. */
+/* An existing exchange or queue stays durable or not durable, as it is. If the
+ * connection string asks for the opposite, the message says which it is, and how to
+ * change either of them. */
 void
 test_other_durability(void **state)
 {
@@ -210,8 +211,8 @@ test_other_durability(void **state)
 	points_term(&all);
 }
 
-/* A message for which there is no queue any more is not stored; the next try makes
- * the queue again. */
+/* A message is not stored if its queue was deleted. The next attempt makes the queue
+ * again. */
 void
 test_queue_deleted(void **state)
 {
@@ -236,7 +237,8 @@ test_queue_deleted(void **state)
 	contract_close(conn);
 }
 
-/* A queue that takes no more than some messages, and says so. */
+/* A queue with a limit of length refuses further messages, and the driver reports
+ * that. */
 void
 test_queue_full(void **state)
 {
@@ -265,7 +267,7 @@ test_queue_full(void **state)
 	contract_close(conn);
 }
 
-/* What is longer than the broker takes is refused, and nothing else. */
+/* Only messages that are longer than the broker allows are refused. */
 void
 test_message_too_long(void **state)
 {
@@ -321,7 +323,7 @@ consume_on(amqp_connection_state_t broker)
 	messaging_test_ok(broker);
 }
 
-/* A consumer, beside the driver's, that has taken all messages of the queue. */
+/* Makes a second consumer, which takes all messages of the queue. */
 static amqp_connection_state_t
 consume_all(void)
 {
@@ -347,8 +349,8 @@ consume_all(void)
 	return consumer;
 }
 
-/* What another consumer has taken is not waited for very long, and nobody says that it
- * is not there. */
+/* The driver waits only a short time for messages that another consumer has taken, and
+ * does not report that the trace is missing. */
 void
 test_other_consumer(void **state)
 {
@@ -389,7 +391,7 @@ test_other_consumer(void **state)
 	contract_close(conn);
 }
 
-/* Another reader has all messages, and ends without a word while we wait. */
+/* Another consumer has all messages, and loses its connection while the driver waits. */
 void
 test_other_reader_ends(void **state)
 {
@@ -422,7 +424,7 @@ test_other_reader_ends(void **state)
 	contract_close(conn);
 }
 
-/* Another consumer is the only one that gets messages, and takes no more. */
+/* Another consumer is the only active one of the queue, and takes no further messages. */
 void
 test_only_consumer(void **state)
 {
@@ -452,7 +454,7 @@ test_only_consumer(void **state)
 	contract_close(conn);
 }
 
-/* Resumes the broker a little later, in a process of its own. */
+/* Resumes the broker after this time, from a child process. */
 static pid_t
 resume_later(unsigned after_us)
 {
@@ -470,7 +472,7 @@ resume_later(unsigned after_us)
 
 typedef struct pausing
 {
-	size_t at; /* the point with which the broker falls silent */
+	size_t at; /* the number of the point at which the broker is paused */
 	unsigned ms;
 	size_t count;
 	pid_t resumer;
@@ -506,8 +508,8 @@ read_all_from_busy(const char *rest, size_t count, pausing p)
 	contract_close(conn);
 }
 
-/* A broker that is silent in the middle of reading, or longer while it puts
- * everything back, is only busy. */
+/* If a broker is silent in the middle of reading, or for a longer time while it returns
+ * all messages to the queue, the driver waits: the broker is only busy. */
 void
 test_busy_broker(void **state)
 {

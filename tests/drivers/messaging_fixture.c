@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_fixture.c
- *	  The broker that the tests of the messaging driver have in common.
+ *	  The broker that the tests of the messaging driver share.
  *
  * It takes seconds to start, so it is started once.
  */
@@ -143,7 +143,7 @@ messaging_test_get(const char *queue, amqp_message_t *message)
 	return found;
 }
 
-/* No queue and no exchange are left of the test before. */
+/* Removes the queue and the exchange of the test before. */
 void
 messaging_test_reset(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_removals.c
- *	  Removing traces from a queue of RabbitMQ: many messages, whatever order they
- *	  lie in; kinds of queues; other readers; readings that do not end well.
+ *	  Removing traces from a queue of RabbitMQ: many messages in several orders, kinds
+ *	  of queues, other consumers, and readings that fail.
  */
 #include "faults.h"
 #include "messaging_tests.h"
@@ -10,11 +10,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* So many messages that the broker needs minutes if it has to search each from the
- * front. */
+/* With this number of messages the broker needs minutes if it searches for each message
+ * from the front of the queue. */
 #define MANY 20000
 
-/* So many that kept messages are given back several times. */
+/* With this number of messages, those that are kept are returned to the queue several
+ * times. */
 #define SOME 2000
 
 static const osp_str doomed = {"doomed", 6};
@@ -38,7 +39,8 @@ expect_removed(osp_driver_conn *conn, uint64_t expected)
 	assert_int_equal(removed, expected);
 }
 
-/* The doomed trace is gone, all others are there in their order. */
+/* Asserts that the doomed trace is gone, and that all other messages are there in their
+ * order. */
 static void
 expect_others(osp_driver_conn *conn, const points *all)
 {
@@ -49,7 +51,7 @@ expect_others(osp_driver_conn *conn, const points *all)
 	contract_expect(conn, messaging_trace, all);
 }
 
-/* Messages of the two traces, one of each in turn. */
+/* Adds messages of the two traces alternately. */
 static void
 alternate(points *p, unsigned first, size_t count)
 {
@@ -59,7 +61,7 @@ alternate(points *p, unsigned first, size_t count)
 		points_fill(p, i % 2 == 0 ? messaging_trace : doomed, first + i, 1);
 }
 
-/* Removes the doomed trace from a queue with these messages. */
+/* Stores these messages in a queue, and removes the doomed trace. */
 static void
 remove_from(const points *all)
 {
@@ -97,7 +99,8 @@ test_remove_behind_others(void **state)
 	points_term(&all);
 }
 
-/* In front, alternating, in the middle, and behind. */
+/* The doomed messages are at the front, alternate with others, are in the middle, or at
+ * the end. */
 void
 test_remove_in_pieces(void **state)
 {
@@ -115,7 +118,7 @@ test_remove_in_pieces(void **state)
 	points_term(&all);
 }
 
-/* Of all traces together nothing is left. */
+/* If all traces are removed together, the queue is empty. */
 void
 test_remove_all(void **state)
 {
@@ -140,7 +143,8 @@ test_remove_all(void **state)
 	contract_close(conn);
 }
 
-/* The last message does not fit the memory: nothing is removed. */
+/* The last message does not fit into the memory that the driver may use, so nothing is
+ * removed. */
 void
 test_failed_removal(void **state)
 {
@@ -172,7 +176,8 @@ test_failed_removal(void **state)
 	contract_close(conn);
 }
 
-/* The steps of a removal are bounded by the memory, too: nothing is removed. */
+/* The list of steps does not fit into the memory that the driver may use, so nothing is
+ * removed. */
 void
 test_removal_without_memory(void **state)
 {
@@ -198,7 +203,7 @@ test_removal_without_memory(void **state)
 	contract_close(conn);
 }
 
-/* The host ends while the reading waits for what may still come. */
+/* The host interrupts the driver while it waits for further messages. */
 void
 test_interrupted_removal(void **state)
 {
@@ -228,7 +233,7 @@ test_interrupted_removal(void **state)
 	contract_close(conn);
 }
 
-/* Another consumer holds the first messages, and gives them back afterwards. */
+/* Another consumer holds the first messages, and returns them afterwards. */
 void
 test_remove_beside_reader(void **state)
 {
@@ -273,7 +278,8 @@ test_remove_beside_reader(void **state)
 
 /* ---- kinds of queues ---- */
 
-/* Makes the exchange, and a queue with an argument that is a text or true. */
+/* Declares the exchange, and a queue with an argument, which is this text, or true if
+ * text is NULL. */
 static void
 declare_topic(const char *argument, const char *text)
 {
@@ -306,7 +312,8 @@ declare_topic(const char *argument, const char *text)
 	messaging_test_disconnect(broker);
 }
 
-/* Every other message goes; others come in their order, or in any. */
+/* Removes every second message. The other messages have to stay; if ordered is set, in
+ * their order. */
 static void
 remove_from_existing(bool ordered)
 {
@@ -338,7 +345,8 @@ remove_from_existing(bool ordered)
 	contract_close(conn);
 }
 
-/* No more than the 2,000 messages that the broker delivers of it before any is settled. */
+/* The test uses 2,000 messages, because a broker does not deliver more of a quorum
+ * queue before some are settled. */
 void
 test_remove_from_quorum_queue(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_strangers.c
- *	  Who is no RabbitMQ: nobody, somebody mute, other servers, a broker that
- *	  lies.
+ *	  Something else than RabbitMQ answers: no server, a silent one, another kind of
+ *	  server, or a broker that breaks the protocol.
  */
 #include "faults.h"
 #include "messaging_tests.h"
@@ -62,13 +62,13 @@
 #define WRITABLE  CONNECTED EXCHANGE_OK QUEUE_OK BIND_OK CONFIRM_OK
 #define READABLE  CONNECTED QUEUE_OK CONSUME_OK
 
-/* A stranger that says this, and then that, again and again. */
+/* A stranger that sends text, and then sends again repeatedly. */
 #define SAYS(text, again, pause_ms)                                       \
 	{                                                                     \
 		text, again, pause_ms, false, sizeof(text) - 1, sizeof(again) - 1 \
 	}
 
-/* One that then says only that it is alive. */
+/* A stranger that sends text, and then only heartbeats. */
 #define STALLS(text) SAYS(text, HEARTBEAT, 60)
 
 static osp_driver_options
@@ -86,7 +86,8 @@ options_for(int port)
 	return options_by("messaging", port);
 }
 
-/* Storing and reading fail within bounds; the message of storing. */
+/* Asserts that storing and reading fail within their time limits. Returns the message
+ * of storing. */
 static const char *
 fails_soon_by(const char *scheme, int port, size_t count)
 {
@@ -170,8 +171,8 @@ test_no_broker(void **state)
 	}
 }
 
-/* A broker that says one byte now and then, or only that it is alive, keeps nobody
- * beyond the deadline, nor beyond the host's wish to end. */
+/* A broker that sends single bytes slowly, or only heartbeats, does not delay a call
+ * beyond its deadline, nor after the host has interrupted it. */
 void
 test_dripping_broker(void **state)
 {
@@ -188,8 +189,8 @@ test_dripping_broker(void **state)
 		"messaging://127.0.0.1:", drips, sizeof(drips) / sizeof(drips[0]));
 }
 
-/* Nothing counts as stored that was confirmed before it was sent, or that was
- * never sent. */
+/* Storing fails if the broker confirms messages before they were sent, or messages that
+ * were never sent. */
 void
 test_lying_broker(void **state)
 {
@@ -222,7 +223,8 @@ test_lying_broker(void **state)
 	points_term(&all);
 }
 
-/* No more memory is taken than the host allows, whatever is announced or comes. */
+/* The driver uses no more memory than the host allows, whatever the broker announces or
+ * sends. */
 void
 test_large_answers(void **state)
 {
@@ -240,7 +242,8 @@ test_large_answers(void **state)
 						 2);
 }
 
-/* A broker that is out of memory or disk takes nothing, and has said why. */
+/* A broker that has run out of memory or disk space accepts no messages. The driver's
+ * message has the reason. */
 void
 test_alarm(void **state)
 {

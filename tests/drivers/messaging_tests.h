@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * messaging_tests.h
- *	  The tests of the messaging driver, one program of four files: its bytes,
- *	  users and options (test_messaging.c), a broker in trouble
- *	  (messaging_faults.c), removing traces (messaging_removals.c), and who is no
- *	  broker at all (messaging_strangers.c).
+ *	  Declarations for the tests of the messaging driver. They are one program of four
+ *	  files: messages, users and options (test_messaging.c), faults of the broker
+ *	  (messaging_faults.c), removing traces (messaging_removals.c), and servers that are
+ *	  no broker (messaging_strangers.c).
  *
- * A connection of librabbitmq aside from the driver's looks behind it.
+ * The tests check the queue over a connection of their own.
  */
 #ifndef TEST_MESSAGING_TESTS_H
 #define TEST_MESSAGING_TESTS_H
@@ -18,35 +18,36 @@
 
 extern const osp_driver osp_driver_messaging;
 
-/* ---- what they share (messaging_fixture.c) ---- */
+/* ---- shared by the tests (messaging_fixture.c) ---- */
 
-/* The trace that most of them store. */
+/* The id of the trace that most tests store. */
 extern const osp_str messaging_trace;
 
-/* The broker, and where it is: "messaging://...". */
+/* The broker, and its connection string: "messaging://...". */
 extern script_server messaging_test_server;
 extern char messaging_test_dir[128];
 
-/* Starts the broker again after it has been ended. */
+/* Starts the broker again after it was stopped. */
 void messaging_test_start(void);
 
-/* Its address with this login and this rest. Static. */
+/* The connection string of the broker with this login, and with rest after the port
+ * (static). */
 const char *messaging_test_uri(const char *login, const char *rest);
 
-/* A connection to it with a channel, aside from the driver. */
+/* Opens a connection with a channel to the broker, without the driver. */
 amqp_connection_state_t messaging_test_connect(void);
 void messaging_test_disconnect(amqp_connection_state_t broker);
 
-/* Asserts that the last request on such a connection went well. */
+/* Asserts that the last request on such a connection succeeded. */
 void messaging_test_ok(amqp_connection_state_t broker);
 
-/* Publishes text with this type of content; gets and removes the first message of
- * a queue, false if it is empty. */
+/* Publish a text with this content type; and remove and return the first message of a
+ * queue (false: it is empty). */
 void messaging_test_publish(const char *exchange, const char *key,
 							const char *type, osp_str text);
 bool messaging_test_get(const char *queue, amqp_message_t *message);
 
-/* As a backend has them. */
+/* Functions of a backend (contract.h). */
 void messaging_test_reset(void);
 void messaging_test_finish(void);
 const char *messaging_test_connection_string(void);

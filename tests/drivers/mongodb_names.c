@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mongodb_names.c
- *	  Names for the tests of the mongodb driver that no DNS server knows.
+ *	  Host names for the tests of the mongodb driver, without a DNS server.
  *
- * The functions of the C library that libmongoc asks are taken by those of the same
- * name here: a program's own come first.
+ * This file defines functions with the names of those of the C library that libmongoc
+ * calls. The dynamic linker prefers a program's functions to those of libraries.
  */
 #include "mongodb_names.h"
 
@@ -18,10 +18,10 @@
 #define DOMAIN  ".shop.test"
 #define SERVICE "_mongodb._tcp." MONGODB_NAMES_SRV
 
-/* Seen by libraries, although all else is hidden. */
+/* Makes a function visible to libraries; all others are hidden. */
 #define EXPORTED __attribute__((visibility("default")))
 
-/* Where the name of the question is in an answer. */
+/* A compressed name in an answer, which refers to the name in the question. */
 #define POINTER_TO_QUESTION 0xC00C
 
 static int members[MONGODB_NAMES_MAX];
@@ -42,7 +42,7 @@ put16(unsigned char *at, unsigned value)
 	return at;
 }
 
-/* "a.b" as DNS has it: each part behind its length. */
+/* Writes a name such as "a.b" in the form of DNS: each part after its length. */
 static unsigned char *
 put_name(unsigned char *at, const char *name)
 {
@@ -80,7 +80,8 @@ put_member(unsigned char *at, unsigned number)
 	return at;
 }
 
-/* The answer to the one question that has one; it fits into any answer. */
+/* Answers the question for the SRV record; there is no other record. The answer fits
+ * into any buffer. */
 EXPORTED int
 res_nsearch(res_state state, const char *name, int class, int type,
 			unsigned char *answer, int size)
@@ -105,7 +106,7 @@ res_nsearch(res_state state, const char *name, int class, int type,
 	return (int) (at - answer);
 }
 
-/* The members are this machine. */
+/* Resolves the names of the members to this machine. */
 EXPORTED int
 getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 			struct addrinfo **found)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mysql_faults.c
- *	  A MariaDB that restarts, dies, hangs, refuses, and who is none.
+ *	  Faults of MariaDB: the server restarts, is killed, hangs, refuses, or another
+ *	  program answers.
  */
 #include "faults.h"
 #include "mysql_tests.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A restart between two batches goes unnoticed. */
+/* The connection survives a restart between two batches. */
 void
 test_restart(void **state)
 {
@@ -18,7 +19,8 @@ test_restart(void **state)
 	faults_restart(mysql_trace, "connect");
 }
 
-/* What was confirmed is there when the server is up again. */
+/* Everything that was confirmed is there after the server was killed and started
+ * again. */
 void
 test_killed_during_batch(void **state)
 {
@@ -79,8 +81,7 @@ test_session_killed(void **state)
 	contract_close(conn);
 }
 
-/* A table that somebody else has locked is waited for no longer than allowed, to
- * store and to read. */
+/* Storing and reading wait for a locked table no longer than the time limits allow. */
 void
 test_locked_table(void **state)
 {
@@ -120,7 +121,7 @@ test_locked_table(void **state)
 	contract_close(conn);
 }
 
-/* Rows that the server will never take are left out, and no others. */
+/* Rows that the server can never store are left out; all others are stored. */
 void
 test_refused_rows(void **state)
 {
@@ -155,7 +156,8 @@ test_refused_rows(void **state)
 	contract_close(conn);
 }
 
-/* A rule cannot be made while rows break it. */
+/* Changes the server by a statement. The table is emptied first, since a constraint
+ * cannot be added while rows violate it. */
 static void
 change_server(const char *statement)
 {
@@ -196,7 +198,7 @@ test_server_in_trouble(void **state)
 	contract_close(conn);
 }
 
-/* The greeting of a server, and its consent to a login. */
+/* The greeting of a server, and its message that a login succeeded. */
 #define GREETING                                       \
 	"\x4d\0\0\0\x0a"                                   \
 	"5.5.5-10.11.0\0"                                  \
@@ -207,7 +209,7 @@ test_server_in_trouble(void **state)
 	"mysql_native_password"
 #define CONSENT "\x07\0\0\2\0\0\0\2\0\0\0"
 
-/* Nobody, somebody mute, somebody who says anything. */
+/* No server, a silent one, and ones with wrong answers. */
 #define SAYS(said, repeated, ms)               \
 	{                                          \
 		.who = {                               \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mysql_fixture.c
- *	  The server that the tests of the mysql driver have in common.
+ *	  The server that the tests of the mysql driver share.
  */
 #include "certificates.h"
 #include "mysql_tests.h"

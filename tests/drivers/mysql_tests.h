@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mysql_tests.h
- *	  The tests of the mysql driver, one program: its table and options
- *	  (test_mysql.c), a server in trouble, and who is none (mysql_faults.c).
+ *	  Declarations for the tests of the mysql driver. They are one program: table and
+ *	  options (test_mysql.c), and faults of the server (mysql_faults.c).
  */
 #ifndef TEST_MYSQL_TESTS_H
 #define TEST_MYSQL_TESTS_H
@@ -12,9 +12,9 @@
 
 extern const osp_driver osp_driver_mysql;
 
-/* ---- what they share (mysql_fixture.c) ---- */
+/* ---- shared by the tests (mysql_fixture.c) ---- */
 
-/* The trace that most of them store. */
+/* The id of the trace that most tests store. */
 extern const osp_str mysql_trace;
 
 /* The server, which is started once, and the directory of its files. */
@@ -22,14 +22,15 @@ extern script_server mysql_test_server;
 extern char mysql_test_dir[128];
 void mysql_test_start(void);
 
-/* Its address with this login and this rest. Static. */
+/* The connection string of the server with this login, and with rest after the port
+ * (static). */
 const char *mysql_test_uri(const char *login, const char *rest);
 
-/* Runs a statement aside from the driver; the first column of its first row, or
- * nothing. Static. */
+/* Executes a statement without the driver. Returns the first column of its first row,
+ * or "" if there is none (static). */
 const char *mysql_test_sql(const char *statement);
 
-/* As a backend has them. */
+/* Functions of a backend (contract.h). */
 void mysql_test_reset(void);
 void mysql_test_finish(void);
 const char *mysql_test_connection_string(void);

@@ -6,7 +6,7 @@
  *
  *	  otlp_collector --config FILE    FILE has "http: {endpoint: 127.0.0.1:PORT"
  *
- * It ends when it is killed.
+ * It runs until it is killed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ print_id(const char *what, const ProtobufCBinaryData *id)
 	(void) fputc('\n', stderr);
 }
 
-/* In the form of Go: 2026-11-28 10:00:00.000023001 +0000 UTC. */
+/* Prints a time in the form that Go uses: 2026-11-28 10:00:00.000023001 +0000 UTC. */
 static void
 print_time(const char *what, uint64_t ns)
 {

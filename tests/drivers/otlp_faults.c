@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_faults.c
- *	  Receivers that refuse, ask to wait, restart, are none, or are not those that
- *	  they ought to be.
+ *	  Receivers that refuse, ask the client to wait, restart, or have another
+ *	  certificate, and servers that are no receivers.
  */
 #include "faults.h"
 #include "otlp_tests.h"
@@ -23,7 +23,8 @@ two_operations(notes *n)
 	notes_stop(n, "pg", 2, 0, "{}");
 }
 
-/* A receiver that asks to wait is not asked again before. */
+/* If a receiver asks the client to wait, the driver sends no request before that time
+ * is over. */
 void
 test_otlp_retry_after(void **state)
 {
@@ -87,8 +88,8 @@ test_otlp_statuses(void **state)
 				   cases[i].says));
 		assert_int_equal(accepted, 0);
 
-		/* What is to be sent again is, as it was; what was refused is not known
-		 * any more. */
+		/* After a temporary failure the same spans are sent again. After a refusal the
+		 * driver has forgotten them, so they are stored as new ones. */
 		notes_store(conn, &n, 0);
 		sent += 2;
 		assert_int_equal(receiver_spans(), sent);
@@ -98,7 +99,8 @@ test_otlp_statuses(void **state)
 	notes_term(&n);
 }
 
-/* Where a redirection leads is said, without what may be secret, and not followed. */
+/* A redirection is not followed. The message has its target, without parts that may be
+ * secret. */
 void
 test_otlp_redirections(void **state)
 {
@@ -144,7 +146,7 @@ test_otlp_partial_success(void **state)
 	const osp_str one = OSP_STR("\x0a\x0b\x08\x01\x12\x07no room");
 	const osp_str many = OSP_STR("\x0a\x0c\x08\xac\x02\x12\x07no room");
 
-	/* A warning, and fields of later versions. */
+	/* a warning, and fields of later versions */
 	const osp_str warning = OSP_STR("\x0a\x09\x12\x07no room");
 	const osp_str later =
 		OSP_STR("\x11xxxxxxxx\x25xxxx\x0a\x00\x7a\x01x\x10\x05");
@@ -170,7 +172,8 @@ test_otlp_partial_success(void **state)
 	notes_term(&n);
 }
 
-/* A restart goes unnoticed, and what could not be sent is sent then. */
+/* The connection survives a restart, and spans that could not be sent are sent
+ * afterwards. */
 void
 test_otlp_restart(void **state)
 {
@@ -225,7 +228,7 @@ test_otlp_nobody_there(void **state)
 	notes_term(&n);
 }
 
-/* A web server that is content with everything is no receiver. */
+/* A web server that answers 200 to every request is not taken for a receiver. */
 void
 test_otlp_garbage(void **state)
 {
@@ -254,7 +257,7 @@ test_otlp_garbage(void **state)
 	notes_term(&n);
 }
 
-/* Who answers what an OTLP receiver does not, or nothing, or without an end. */
+/* Servers that give no valid answer of OTLP, none at all, or one without an end. */
 void
 test_otlp_strangers(void **state)
 {
@@ -288,7 +291,7 @@ test_otlp_strangers(void **state)
 		 .says = "cannot send",
 		 .timeout_ms = PATIENCE_MS},
 		{.who = {.text = ""}, .says = "cannot send", .timeout_ms = PATIENCE_MS},
-		/* It drips: the answer is never whole. */
+		/* the answer arrives byte by byte, and is never complete */
 		{.who = {.text = "HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n",
 				 .again = "x",
 				 .pause_ms = 30},
@@ -302,8 +305,8 @@ test_otlp_strangers(void **state)
 		&limits, strangers, sizeof(strangers) / sizeof(strangers[0]));
 }
 
-/* A silent receiver, and one that takes nothing in, keep nobody beyond any of
- * the bounds. */
+/* A receiver that is silent, or that reads nothing, does not delay a call beyond any of
+ * its time limits. */
 void
 test_otlp_interrupts(void **state)
 {
@@ -345,8 +348,8 @@ test_otlp_interrupts(void **state)
 	points_term(&all);
 }
 
-/* A receiver with a certificate of its own: trusted if its CA is named, and if it
- * is of that host. */
+/* A receiver with a self-signed certificate is trusted if the connection string names
+ * the authority and the certificate is for that host. */
 void
 test_otlp_tls(void **state)
 {
@@ -379,7 +382,8 @@ test_otlp_tls(void **state)
 	assert_int_equal(receiver_spans(), 2);
 	contract_close(conn);
 
-	/* Nobody trusts it; it is another host's; it is none. */
+	/* The certificate has no trusted authority, is for another host, or the file of the
+	 * authority is missing. */
 	(void) snprintf(
 		uri, sizeof(uri), "otlp+https://localhost:%d", receiver_port());
 	conn = contract_open_as(uri, true, 10 * TIMEOUT_MS);
@@ -409,7 +413,7 @@ test_otlp_tls(void **state)
 	tempdir_remove();
 }
 
-/* The environment's proxy is not used unless that is asked for. */
+/* The proxy of the environment is used only if the connection string asks for it. */
 void
 test_otlp_proxy(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_open_operations.c
- *	  Starts and stops that come in different batches: in either order, to
- *	  different agents, again, or never.
+ *	  The start and the stop of an operation in different batches: in either order, to
+ *	  different agents, repeated, or missing.
  */
 #include "otlp_tests.h"
 
@@ -15,7 +15,7 @@
 
 static const char pg_info[] = "{\"db\": {\"statement\": \"SELECT a FROM t\"}}";
 
-/* An agent with this state directory, which may be NULL. */
+/* Opens a connection as an agent with this state directory, which may be NULL. */
 static osp_driver_conn *
 open_agent(const char *state, const char *options, bool last)
 {
@@ -91,7 +91,7 @@ test_otlp_across_batches(void **state)
 		assert_whole(id);
 }
 
-/* Threads have rings of their own, so a stop may come before its start. */
+/* A stop may arrive before its start, because each thread has its own ring. */
 void
 test_otlp_stop_first(void **state)
 {
@@ -112,7 +112,7 @@ test_otlp_stop_first(void **state)
 	assert_whole(2);
 }
 
-/* One agent takes the starts, and is killed or ended; another takes the stops. */
+/* One agent takes the starts and is killed or ended; another one takes the stops. */
 void
 test_otlp_agent_restart(void **state)
 {
@@ -143,19 +143,21 @@ test_otlp_agent_restart(void **state)
 	for (id = 1; id <= 4; id++)
 		assert_whole(id);
 
-	/* The next one has nothing to send any more. */
+	/* The next agent has nothing left to send. */
 	next = open_agent(dir, "", true);
 	contract_close(next);
 	assert_int_equal(receiver_spans(), 4);
 
-	/* What the killed one still has in memory must not be sent by this test. */
+	/* The killed agent is still in this process. What it has in memory must not reach
+	 * the receiver. */
 	receiver_answer(503, NULL, OSP_STR(""), 0);
 	contract_close(killed);
 	tempdir_remove();
 }
 
-/* After a crash a batch comes again that was taken: also where the start of what
- * it completed came long before, and cut otherwise. */
+/* After a crash a batch that was taken is delivered again, perhaps divided into
+ * other batches. Its stops get the same spans, also if their starts came in an
+ * earlier batch. */
 void
 test_otlp_sent_again(void **state)
 {
@@ -193,7 +195,7 @@ test_otlp_sent_again(void **state)
 			assert_string_equal(receiver_span(i)->name, "SELECT t");
 	}
 
-	/* The same within one batch. */
+	/* A start and its stop are repeated within one batch. */
 	receiver_reset();
 	conn = open_agent(NULL, "", false);
 	notes_init(&batch);
@@ -234,12 +236,12 @@ test_otlp_unfinished(void **state)
 	assert_int_equal(receiver_spans(), 1);
 	assert_unfinished(1);
 
-	/* Its end came after all. */
+	/* The stop of the first operation arrives late. */
 	receiver_reset();
 	store_stop(conn, 1);
 	assert_whole(1);
 
-	/* Whoever ends while others go on leaves what is open to them. */
+	/* An agent that is not the last one leaves its open operations to the others. */
 	contract_close(conn);
 	assert_int_equal(receiver_spans(), 1);
 	conn = open_agent(dir, "", true);
@@ -255,7 +257,7 @@ test_otlp_unfinished(void **state)
 	tempdir_remove();
 }
 
-/* The table is bounded: the oldest go first. */
+/* The table of open operations is bounded: the oldest ones leave it first. */
 void
 test_otlp_too_many_open(void **state)
 {
@@ -278,7 +280,7 @@ test_otlp_too_many_open(void **state)
 	points_term(&all);
 }
 
-/* A file that is not what it ought to be is nothing to fail at. */
+/* A damaged state file does not make the driver fail. */
 void
 test_otlp_damaged_state(void **state)
 {
@@ -313,7 +315,7 @@ test_otlp_damaged_state(void **state)
 		assert_int_equal(receiver_spans(), 1);
 		assert_whole(1);
 
-		/* Nor is a directory that cannot be written to. */
+		/* Neither does a state directory that cannot be written to. */
 		tempdir_remove_this(dir);
 		conn = open_agent(dir, "", false);
 		store_start(conn, 2);

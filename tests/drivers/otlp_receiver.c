@@ -3,8 +3,8 @@
  * otlp_receiver.c
  *	  A receiver of OTLP for tests.
  *
- * Requests are handled in a thread of libmicrohttpd's; the lock guards what it
- * shares with the test. Spans stay where they are until receiver_reset().
+ * A thread of libmicrohttpd handles the requests; the lock protects the data that it
+ * shares with the test. Spans stay at their addresses until receiver_reset().
  */
 #include "otlp_receiver.h"
 
@@ -76,7 +76,7 @@ keep_span(const otlp_test_span *span, const otlp_test_resource *resource)
 	receiver.spans[receiver.span_count++].resource = resource;
 }
 
-/* False: it is no request. */
+/* Decodes and keeps a request. False: the bytes are no valid request. */
 static bool
 keep_request(osp_str bytes)
 {
@@ -139,7 +139,7 @@ note_header(void *ctx, enum MHD_ValueKind kind, const char *name,
 	return MHD_YES;
 }
 
-/* The request is whole: keeps it and chooses the answer. */
+/* Keeps a request that is complete, and chooses the answer. */
 static struct MHD_Response *
 take(struct MHD_Connection *connection, const char *path, const osp_buf *body,
 	 unsigned *status)
@@ -232,7 +232,7 @@ forget_body(void *ctx, struct MHD_Connection *connection, void **state,
 	free(*state);
 }
 
-/* A file as text, returned owned. */
+/* Returns the text of a file, owned. */
 static char *
 read_text(const char *dir, const char *name)
 {
@@ -361,7 +361,8 @@ receiver_requests(void)
 	return seen;
 }
 
-/* The driver has its answer when these are called, so nothing changes. */
+/* No lock is needed: when a test calls these functions, the driver has its answer, so
+ * no request changes the data. */
 const char *
 receiver_header(const char *name)
 {
@@ -390,7 +391,7 @@ receiver_spans(void)
 	return count;
 }
 
-/* The list grows while requests come; what it points to stays. */
+/* The list may move while requests arrive; the spans do not. */
 static kept_span
 kept(size_t i)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * otlp_tests.h
- *	  What the files of the otlp driver's tests share.
+ *	  Shared by the files of the otlp driver's tests.
  */
 #ifndef TEST_OTLP_TESTS_H
 #define TEST_OTLP_TESTS_H
@@ -11,10 +11,10 @@
 
 extern const osp_driver osp_driver_otlp;
 
-/* The receiver as a connection string, with options behind it (static). */
+/* The connection string of the receiver with these options (static). */
 const char *otlp_test_uri(const char *options);
 
-/* Notifications that are made of JSON. */
+/* Notifications that are made from JSON. */
 typedef struct notes
 {
 	osp_notification items[64];
@@ -26,14 +26,14 @@ typedef struct notes
 void notes_init(notes *n);
 void notes_term(notes *n);
 
-/* Adds one: "pg-start", ids, a time in microseconds after midnight, its info as
- * JSON. */
+/* Adds a notification. name is, for example, "pg-start"; the time is in microseconds
+ * after midnight; info is JSON. */
 void notes_add(notes *n, const char *name, const char *base_id,
 			   const char *trace_id, const char *parent_id, unsigned us,
 			   const char *info);
 
-/* The start and the stop of an operation of the trace OTLP_TRACE; id makes its
- * trace_id, and parent, 0 for the trace itself, its parent's. */
+/* Add the start and the stop of an operation of the trace OTLP_TRACE. Its trace_id is
+ * made from id, and its parent_id from parent; 0 stands for the trace itself. */
 #define OTLP_TRACE "11111111-2222-4333-8444-555555555555"
 void notes_start(notes *n, const char *operation, unsigned id, unsigned parent,
 				 const char *info);
@@ -43,11 +43,11 @@ void notes_stop(notes *n, const char *operation, unsigned id, unsigned parent,
 /* The span id of such an operation, as hex (static). */
 const char *otlp_test_id(unsigned id);
 
-/* Stores these notes, from first on; asserts that all were taken. */
+/* Stores the notes from number first on; asserts that all were accepted. */
 void notes_store(osp_driver_conn *conn, const notes *n, size_t first);
 
-/* Stores them, and asserts this result; its message (static), and how many were
- * accepted. */
+/* Stores the notes, and asserts that this fails with this status. Returns the message
+ * (static), and in *accepted how many were accepted. */
 const char *notes_store_fails(osp_driver_conn *conn, const notes *n,
 							  osp_status expected, size_t *accepted);
 

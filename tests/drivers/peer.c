@@ -66,7 +66,7 @@ write_points(peer *p, osp_str base_id, unsigned count)
 	return status;
 }
 
-/* The place-th of the points that fill a collector. */
+/* Adds the point with the number place to those that fill a collector. */
 static void
 add_filling(points *batch, unsigned place, unsigned traces)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * postgresql_faults.c
- *	  A PostgreSQL that restarts, dies, hangs, refuses, and who is none.
+ *	  Faults of PostgreSQL: the server restarts, is killed, hangs, refuses, or another
+ *	  program answers.
  */
 #include "faults.h"
 #include "postgresql_tests.h"
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A restart between two batches goes unnoticed. */
+/* The connection survives a restart between two batches. */
 void
 test_restart(void **state)
 {
@@ -17,7 +18,8 @@ test_restart(void **state)
 	faults_restart(postgresql_trace, "onnection");
 }
 
-/* What was confirmed is there, and of the batch under way all or nothing. */
+/* All confirmed batches are there. Of the batch that was being stored, either all
+ * notifications are there or none. */
 void
 test_killed_during_batch(void **state)
 {
@@ -57,7 +59,7 @@ test_server_that_hangs(void **state)
 	faults_hangs(postgresql_trace, "does not answer", "does not answer");
 }
 
-/* Rows that the server will never take are left out, and no others. */
+/* Rows that the server can never store are left out; all others are stored. */
 void
 test_refused_rows(void **state)
 {
@@ -122,7 +124,7 @@ test_server_in_trouble(void **state)
 	contract_close(conn);
 }
 
-/* Nobody, somebody mute, somebody who says anything. */
+/* No server, a silent one, and ones with wrong answers. */
 void
 test_strangers(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * postgresql_fixture.c
- *	  The server that the tests of the postgresql driver have in common.
+ *	  The server that the tests of the postgresql driver share.
  */
 #include "postgresql_tests.h"
 

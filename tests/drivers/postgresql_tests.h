@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * postgresql_tests.h
- *	  The tests of the postgresql driver, one program: its table and options
- *	  (test_postgresql.c), a server in trouble, and who is none
- *	  (postgresql_faults.c).
+ *	  Declarations for the tests of the postgresql driver. They are one program: table
+ *	  and options (test_postgresql.c), and faults of the server (postgresql_faults.c).
  */
 #ifndef TEST_POSTGRESQL_TESTS_H
 #define TEST_POSTGRESQL_TESTS_H
@@ -13,23 +12,24 @@
 
 extern const osp_driver osp_driver_postgresql;
 
-/* ---- what they share (postgresql_fixture.c) ---- */
+/* ---- shared by the tests (postgresql_fixture.c) ---- */
 
-/* The trace that most of them store. */
+/* The id of the trace that most tests store. */
 extern const osp_str postgresql_trace;
 
-/* The server; it is started once. */
+/* The server, which is started once. */
 extern script_server postgresql_test_server;
 void postgresql_test_start(void);
 
-/* Its address with this login and this rest. Static. */
+/* The connection string of the server with this login, and with rest after the port
+ * (static). */
 const char *postgresql_test_uri(const char *login, const char *rest);
 
-/* Runs a statement aside from the driver; the first column of its first row, or
- * nothing. Static. */
+/* Executes a statement without the driver. Returns the first column of its first row,
+ * or "" if there is none (static). */
 const char *postgresql_test_sql(const char *statement);
 
-/* As a backend has them. */
+/* Functions of a backend (contract.h). */
 void postgresql_test_reset(void);
 void postgresql_test_finish(void);
 const char *postgresql_test_connection_string(void);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_faults.c
- *	  A redis-server that restarts, dies, refuses, or is in trouble.
+ *	  Faults of Redis: the server restarts, is killed, refuses, or is in trouble.
  */
 #include "faults.h"
 #include "redis_tests.h"
 
 #include <stdlib.h>
 
-/* A restart between two batches goes unnoticed. */
+/* The connection survives a restart between two batches. */
 void
 test_restart(void **state)
 {
@@ -121,7 +121,8 @@ test_value_too_long(void **state)
 	contract_close(conn);
 }
 
-/* Trouble that somebody can end is no refusal. */
+/* Trouble that an administrator can end does not count as a refusal of the
+ * notifications. */
 void
 test_server_in_trouble(void **state)
 {

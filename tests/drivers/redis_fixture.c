@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_fixture.c
- *	  The server that the tests of the redis driver have in common.
+ *	  The server that the tests of the redis driver share.
  */
 #include "redis_tests.h"
 
@@ -14,7 +14,7 @@ script_server redis_test_server;
 char redis_test_dir[128];
 char redis_test_uri[256];
 
-/* A server that the test before left in order is kept. */
+/* If this is false, the next test uses the server of the test before. */
 static bool fresh_needed = true;
 
 void

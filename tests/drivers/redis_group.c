@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_group.c
- *	  Several redis-servers, and commands to them aside from the driver.
+ *	  Several Redis servers, and commands to them without the driver.
  */
 #include "redis_group.h"
 
@@ -150,7 +150,7 @@ group_store(osp_driver_conn *conn, const points *p)
 	}
 }
 
-/* There may be copies, other than collected_find() has it. */
+/* Unlike collected_find(), this function allows duplicates. */
 static bool
 is_there(const collected *got, const char *text)
 {

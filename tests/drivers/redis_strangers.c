@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_strangers.c
- *	  Who is no redis-server: nobody, somebody mute, other servers, wrong replies.
+ *	  Something else than Redis answers: no server, a silent one, another kind of
+ *	  server, or one with wrong replies.
  */
 #include "faults.h"
 #include "redis_tests.h"
@@ -11,10 +12,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What a server says that is asked first whether it is a cluster. */
+/* The reply of a server that is no cluster to the question whether it is one. */
 #define NO_CLUSTER "-ERR This instance has cluster support disabled\r\n"
 
-/* One connection more to a mute listener, which may not come about. */
+/* Begins a further connection to a listener that does not accept it; the connection may
+ * never be established. */
 static int
 connect_to(int port)
 {
@@ -82,8 +84,8 @@ test_mute_server(void **state)
 	end_stranger(pid);
 }
 
-/* When the queue of a listener is full, the system lets a new connection wait,
- * as one does to a host that is not there. */
+/* If the queue of a listener is full, a new connection waits, like one to a host that
+ * does not exist. */
 void
 test_unreachable(void **state)
 {
@@ -101,7 +103,8 @@ test_unreachable(void **state)
 	(void) close(fd);
 }
 
-/* Somebody answers whatever comes with this text, and closes. */
+/* Starts a stranger that answers every request with this text, and closes the
+ * connection. */
 static pid_t
 answer_with(const char *text, int *port)
 {
@@ -110,7 +113,7 @@ answer_with(const char *text, int *port)
 	return start_stranger(&who, port);
 }
 
-/* Options for a stranger. */
+/* Options for connecting to a stranger. */
 static osp_driver_options
 options_for(int port)
 {
@@ -120,8 +123,8 @@ options_for(int port)
 	return contract_options(text);
 }
 
-/* Numbers, as many as there will be questions or more, that nobody asked for are
- * no confirmation of anything. */
+/* Replies that arrive before the requests do not count as confirmations, even if there
+ * are as many of them as requests, or more. */
 void
 test_unasked_answers(void **state)
 {
@@ -158,8 +161,8 @@ test_unasked_answers(void **state)
 	points_term(&all);
 }
 
-/* A server that says one byte now and then keeps nobody beyond the deadline, nor
- * beyond the host's wish to end. */
+/* A server that sends single bytes slowly does not delay a call beyond its deadline,
+ * nor after the host has interrupted it. */
 void
 test_dripping_server(void **state)
 {
@@ -180,8 +183,8 @@ test_dripping_server(void **state)
 	TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS \
 		TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS TEN_NUMBERS
 
-/* No more memory is taken than the host allows, whatever is announced or comes, be it
- * the answer to a question or to what is stored. */
+/* The driver uses no more memory than the host allows, whatever the server announces or
+ * sends, in replies to reading and to storing. */
 void
 test_large_answers(void **state)
 {
@@ -198,7 +201,8 @@ test_large_answers(void **state)
 						 sizeof(strangers) / sizeof(strangers[0]),
 						 4);
 
-	/* A host that sets no bound, as the agent, has the driver's own. */
+	/* If the host sets no limit of memory, as the agent does not, the driver's default
+	 * applies. */
 	{
 		int port;
 		pid_t pid = start_stranger(&strangers[1], &port);
@@ -249,7 +253,8 @@ test_other_servers(void **state)
 	}
 }
 
-/* A server that takes nobody in says so to the first command, whatever it is. */
+/* A server that accepts no clients says so in reply to the first command, whatever that
+ * command is. */
 void
 test_turned_away(void **state)
 {
@@ -271,7 +276,7 @@ test_turned_away(void **state)
 	points_term(&all);
 }
 
-/* Replies to reading that are of a wrong shape. */
+/* The replies to reading have a wrong type. */
 void
 test_wrong_shapes(void **state)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * redis_tests.h
- *	  The tests of the redis driver, one program of three files: its bytes and
- *	  logins (test_redis.c), a server in trouble (redis_faults.c), and who is no
- *	  such server at all (redis_strangers.c).
+ *	  Declarations for the tests of the redis driver. They are one program of three
+ *	  files: stored data and logins (test_redis.c), faults of the server
+ *	  (redis_faults.c), and servers that are not Redis (redis_strangers.c).
  */
 #ifndef TEST_REDIS_TESTS_H
 #define TEST_REDIS_TESTS_H
@@ -15,32 +15,33 @@
 
 extern const osp_driver osp_driver_redis;
 
-/* ---- what they share (redis_fixture.c) ---- */
+/* ---- shared by the tests (redis_fixture.c) ---- */
 
-/* The trace that most of them store. */
+/* The id of the trace that most tests store. */
 extern const osp_str redis_trace;
 
-/* The server of the test that runs, and where it is: "redis://...". */
+/* The server of the current test, and its connection string: "redis://...". */
 extern script_server redis_test_server;
 extern char redis_test_dir[128];
 extern char redis_test_uri[256];
 
-/* Starts the server with these options, or ends it and starts another one. */
+/* Starts the server with these options. If one is running, stops it first. */
 void redis_test_start(const char *options);
 void redis_test_restart(const char *options);
 void redis_test_again(void);
 
-/* The next test gets a server of its own; else one is kept that is in order. */
+/* Makes the next test start a new server, because this one is not as it was at first. */
 void redis_test_spoil(void);
 
-/* Its address with this login and this rest. Static. */
+/* The connection string of the server with this login, and with rest after the port
+ * (static). */
 const char *redis_test_uri_of(const char *login, const char *rest);
 
-/* A command to the server, aside from the driver; owned. */
+/* Sends a command to the server without the driver. Returns the reply, owned. */
 redisReply *redis_test_command(const char *format, ...);
 void redis_test_command_ok(const char *text);
 
-/* As a backend has them. */
+/* Functions of a backend (contract.h). */
 void redis_test_reset(void);
 void redis_test_finish(void);
 const char *redis_test_connection_string(void);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * script_server.c
- *	  A server of the tests' own, started and ended by a script of this
- *	  directory.
+ *	  A server for tests, started and stopped by a script of this directory.
  */
 #include "script_server.h"
 

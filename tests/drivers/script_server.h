@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * script_server.h
- *	  A server of the tests' own, started and ended by a script of this
- *	  directory: redis_server.sh, rabbit_server.sh.
+ *	  A server for tests, started and stopped by a script of this directory, such as
+ *	  redis_server.sh.
  */
 #ifndef TEST_SCRIPT_SERVER_H
 #define TEST_SCRIPT_SERVER_H
@@ -24,21 +24,21 @@ typedef struct script_server
 	bool running;
 } script_server;
 
-/* False: this machine has no such server. */
+/* Is the server that this script starts installed? */
 bool script_server_exists(const char *script);
 
 /*
- * Starts one in dir, with more options, as the script takes them; in a directory
- * where one ran before, on the same port. Asserts that it works.
+ * Starts a server in dir, with further options for the script. If a server ran in
+ * dir before, the new one gets the same port. Asserts that this works.
  */
 void script_server_start(script_server *server, const char *script,
 						 const char *dir, const char *options);
 
-/* Ends it, or with SIGKILL. Fine if it does not run. */
+/* Stop the server; the second one with SIGKILL. They do nothing if it does not run. */
 void script_server_stop(script_server *server);
 void script_server_kill(script_server *server);
 
-/* Runs another command of the script: pause, resume. */
+/* Executes another command of the script: "pause" or "resume". */
 void script_server_do(script_server *server, const char *command);
 
 #endif /* TEST_SCRIPT_SERVER_H */

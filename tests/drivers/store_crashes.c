@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_crashes.c
- *	  Kills and losses of power in the middle of writing to a store.
+ *	  Processes that are killed, and losses of power, while a store is written to.
  *
- * A child writes numbered batches and says which of them were confirmed. For a
- * loss of power it is stopped, and its files are copied; of the log, what was not
- * synced is damaged in the copy, as a disk may. A VFS round SQLite's own notes how
- * much of the log was synced. CRASH_ROUNDS says how often each is done.
+ * A child process writes numbered batches, and reports which of them were confirmed. To
+ * simulate a loss of power, the child is stopped and its files are copied; in the copy,
+ * those parts of the log that were not synced are damaged, as a disk may do. A VFS
+ * around SQLite's own one records how much of the log was synced. CRASH_ROUNDS is the
+ * number of rounds of each test.
  */
 #include "store_tests.h"
 
@@ -23,12 +24,12 @@
 #define ROUNDS 25
 #define BATCH  40
 
-/* Shared with the child. */
+/* Shared by the test and the child. */
 typedef struct progress
 {
 	volatile unsigned confirmed;
-	volatile long log_end;    /* of what was written */
-	volatile long log_synced; /* of it, what was synced */
+	volatile long log_end;    /* end of the written part of the log */
+	volatile long log_synced; /* end of its synced part */
 } progress;
 
 static progress *shared;
@@ -59,7 +60,7 @@ watch_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
 {
 	int rc = real_methods->xWrite(file, bytes, len, at);
 
-	/* A log that begins anew has nothing of it on the disk yet. */
+	/* If the log is written from its beginning again, nothing of it is synced yet. */
 	if (at == 0)
 	{
 		shared->log_synced = 0;
@@ -111,7 +112,8 @@ watch_log(void)
 
 /* ---- the child ---- */
 
-/* Batches of 8 traces, of which each has points in every batch of its ten. */
+/* Makes a batch with points of 8 traces. The ten batches with numbers from 10 n to 10 n
+ * + 9 have points of the same traces. */
 static void
 make_batch(points *p, unsigned number)
 {
@@ -127,7 +129,8 @@ make_batch(points *p, unsigned number)
 	}
 }
 
-/* Every process that goes on has the same sources: a ring outlives them. */
+/* Gives the points the same sources in each process, because the rings outlive
+ * processes. */
 static void
 set_sources(points *p)
 {
@@ -203,7 +206,8 @@ share_progress(void)
 	memset((void *) (uintptr_t) shared, 0, sizeof(*shared));
 }
 
-/* How many batches are there: all points of the first so many, and none else. */
+/* How many batches the store has. Asserts that it has all points of the first batches,
+ * and no others. */
 static unsigned
 count_batches(void)
 {
@@ -244,8 +248,8 @@ expect_traces(unsigned batches)
 	contract_close(conn);
 }
 
-/* Each batch that was confirmed is there, once; the one that was being written
- * may be. */
+/* Each confirmed batch is stored once. The batch that was being written may be stored,
+ * too. */
 static void
 test_kill(void **state)
 {
@@ -289,7 +293,7 @@ copy_file(const char *from, const char *to)
 	assert_int_equal(fclose(out), 0);
 }
 
-/* Some sectors of what was not synced did not get to the disk. */
+/* Damages some sectors of the part that was not synced. */
 static void
 lose_sectors(const char *path)
 {
@@ -316,8 +320,8 @@ lose_sectors(const char *path)
 			0);
 }
 
-/* Sends the batches after those that are there, up to the last that was confirmed,
- * and one that is there once more. */
+/* Sends the last stored batch again, and then the batches that are missing, up to the
+ * last confirmed one. */
 static void
 send_rest(unsigned stored)
 {
@@ -350,8 +354,8 @@ remove_copy(const char *path)
 	}
 }
 
-/* After a loss of power the store is whole, has the first so many batches, and
- * takes the others when they are sent again. */
+/* After a loss of power the store is not damaged, and has the first batches up to some
+ * number. The others are stored when they are sent again. */
 static void
 test_power_loss(void **state)
 {
@@ -400,7 +404,7 @@ test_power_loss(void **state)
 		(void) snprintf(local_path, sizeof(local_path), "%s", real);
 	}
 
-	/* Else nothing was tried. */
+	/* If no part of a log was lost, the test has tested nothing. */
 	assert_true(losses > 0);
 	(void) printf(
 		"# %u losses of power, %u of them took batches of %u points\n",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_fixture.c
- *	  What the tests of the sqlite driver share.
+ *	  Shared by the tests of the sqlite driver.
  */
 #include "store_tests.h"
 
@@ -20,7 +20,7 @@ store_reset(void)
 	(void) snprintf(
 		local_uri + len, sizeof(local_uri) - len, "?keep=0&max_size=0");
 
-	/* Readers say that there is no file, so the suite begins with an empty one. */
+	/* Readers report a missing file, so the suite begins with an empty store. */
 	points_init(&none);
 	conn = contract_open();
 	contract_store(conn, &none);
@@ -84,7 +84,7 @@ store_check_integrity(void)
 {
 	store_expect_sql("PRAGMA integrity_check", "ok");
 
-	/* Every block and every part has its other half. */
+	/* Each part belongs to an existing trace and block, and each trace has a part. */
 	store_expect_sql("SELECT count(*) FROM part WHERE trace NOT IN (SELECT id "
 					 "FROM trace) OR block NOT IN (SELECT id FROM block)",
 					 "0");
@@ -127,7 +127,7 @@ store_add_at(points *p, osp_str base_id, unsigned number, int64_t wall_ns)
 	item = &p->items[p->count - 1];
 	item->sequence = 0;
 
-	/* The time stands in the JSON and in a text of its own. */
+	/* The time is in the JSON and also in item->timestamp. */
 	at = strstr((char *) (uintptr_t) item->json.ptr, item->timestamp.ptr);
 	assert_non_null(at);
 	{

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_lists.c
- *	  Summaries of the sqlite driver: what they say, and lists of them.
+ *	  The summaries of traces that the sqlite driver keeps, and lists of them.
  */
 #include "store_tests.h"
 
@@ -13,7 +13,7 @@
 
 #define NS INT64_C(1000000000)
 
-/* The entries of a list, their texts in one string each. */
+/* The entries of a list. All texts of an entry are in one string. */
 typedef struct entries
 {
 	char texts[64][400];
@@ -59,7 +59,8 @@ list(osp_driver_conn *conn, const osp_trace_filter *filter, entries *out,
 		(void) snprintf(next, size, "%.*s", (int) page.len, page.ptr);
 }
 
-/* A batch after the other, in no good order: the root is the earliest start. */
+/* Batches arrive in the wrong order. The root is the operation with the earliest
+ * start. */
 static void
 test_summary(void **state)
 {
@@ -93,7 +94,7 @@ test_summary(void **state)
 	contract_close(conn);
 }
 
-/* Long statements are cut between characters, whatever escapes they have. */
+/* Long statements are cut between two characters, whatever escapes they contain. */
 static void
 test_long_texts(void **state)
 {
@@ -123,7 +124,7 @@ test_long_texts(void **state)
 		points_term(&all);
 	}
 
-	/* UTF-8 of a column is what SQLite counts as characters. */
+	/* SQLite counts the characters of a column that has valid UTF-8. */
 	store_expect_sql(
 		"SELECT coalesce(group_concat(base_id || ' ' || length(text) || ' ' || length(CAST(text AS BLOB)) || ' ' || instr(text, char(65533))), '0') FROM trace WHERE length(text) < 15 OR "
 		"instr(text, char(65533)) > 0 OR "
@@ -213,7 +214,7 @@ test_bad_pages(void **state)
 	contract_close(conn);
 }
 
-/* A trace is in a time if any of it is: also one that began long before. */
+/* A trace is in a time range if any part of it is, also if it began long before. */
 static void
 test_times(void **state)
 {
@@ -254,8 +255,8 @@ test_times(void **state)
 	contract_close(conn);
 }
 
-/* More traces than a segment has: they are found, once, by readers and by a
- * writer that knew nothing. */
+/* There are more traces than fit into a segment. Readers, and a writer that was opened
+ * later, find each of them once. */
 static void
 test_segments(void **state)
 {
@@ -295,7 +296,7 @@ test_segments(void **state)
 	contract_close(conn);
 }
 
-/* Two processes that write the same traces make one row of each. */
+/* Two processes that write the same traces make one row for each trace. */
 static void
 test_two_writers(void **state)
 {
@@ -328,8 +329,8 @@ test_two_writers(void **state)
 	contract_close(conns[1]);
 }
 
-/* A reader in the middle of a trace holds up neither the writer nor the moving
- * of its log (faults 6.7). */
+/* A reader in the middle of a trace delays neither the writer nor the checkpoint of the
+ * log. */
 typedef struct slow_reader
 {
 	osp_driver_conn *writer;
@@ -418,7 +419,7 @@ test_log_is_bounded(void **state)
 	assert_int_equal(log_size(), 0);
 }
 
-/* Bytes that this process has written so far, to files as well. */
+/* How many bytes this process has written so far, to files and elsewhere. */
 static long
 bytes_written(void)
 {
@@ -433,8 +434,8 @@ bytes_written(void)
 	return bytes;
 }
 
-/* What a notification costs, of traces with random ids: few bytes that are written, and
- * fewer that are kept (faults 6.4). */
+/* How many bytes are written, and kept, for each notification of traces with random
+ * ids. */
 static void
 test_bytes(void **state)
 {

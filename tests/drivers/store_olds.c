@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_olds.c
- *	  Stores of earlier versions: read, and converted when something is written.
+ *	  Stores of earlier versions are read, and are converted when points are written to
+ *	  them.
  */
 #include "store_tests.h"
 
@@ -32,8 +33,8 @@ make_old(const char *rows)
 	(void) sqlite3_close(store_sql(rows));
 }
 
-/* Rows as upstream's SQLAlchemy driver leaves them, and worse ones: the same
- * before and after the conversion. */
+/* Rows of upstream's SQLAlchemy driver, and invalid ones, read the same before and
+ * after the conversion. */
 static void
 test_rows_of_others(void **state)
 {
@@ -105,7 +106,7 @@ test_rows_of_others(void **state)
 	contract_close(conn);
 }
 
-/* The trace of row i of a large old store. */
+/* Fills a large store of an earlier version. */
 static void
 fill_old(void)
 {
@@ -146,7 +147,7 @@ expect_whole(osp_driver_conn *conn, unsigned trace)
 	collected_term(&got);
 }
 
-/* 100,000 rows are moved a few at a time, while they can be read and listed. */
+/* 100,000 rows are converted a few at a time. Meanwhile they can be read and listed. */
 static void
 test_large_old(void **state)
 {
@@ -181,7 +182,7 @@ test_large_old(void **state)
 		}
 		if (steps == 77)
 		{
-			/* Another writer goes on where this one was. */
+			/* Another writer continues the conversion. */
 			contract_close(conn);
 			conn = contract_open();
 		}

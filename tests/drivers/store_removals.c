@@ -38,7 +38,7 @@ file_has(const char *suffix, const void *bytes, size_t len)
 	return found;
 }
 
-/* What is removed by name is in the file no more, and all else is. */
+/* Removed traces leave nothing in the file; all other traces stay. */
 static void
 test_remove(void **state)
 {
@@ -79,7 +79,8 @@ test_remove(void **state)
 	contract_close(conn);
 }
 
-/* A writer that knew the trace begins it anew, and none gets its number. */
+/* A writer that has cached a removed trace writes it as a new trace. No other trace
+ * gets the number of the removed one. */
 static void
 test_remove_under_writer(void **state)
 {
@@ -151,7 +152,7 @@ test_remove_by_age(void **state)
 	points_term(&late);
 }
 
-/* The default store forgets by itself. */
+/* By default the store removes traces that are older than a week. */
 static void
 test_keep(void **state)
 {
@@ -174,8 +175,8 @@ test_keep(void **state)
 	contract_close(conn);
 }
 
-/* The size is kept while far more is written, and never are many traces removed
- * at once. */
+/* The store keeps its size limit while much more is written, and never removes many
+ * traces at once. */
 static void
 test_max_size(void **state)
 {
@@ -212,7 +213,8 @@ test_max_size(void **state)
 	assert_true(file_size() < 4L * 1024 * 1024);
 }
 
-/* Also by writers that end behind their first batches, as 'osprofiler agent --once'. */
+/* The limit is also kept if each writer ends after its first batches, like 'osprofiler
+ * agent --once'. */
 static void
 test_short_writers(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store_tests.h
- *	  What the tests of the sqlite driver share. local_path is its file.
+ *	  Shared by the tests of the sqlite driver. local_path is the path of the store.
  */
 #ifndef TEST_STORE_TESTS_H
 #define TEST_STORE_TESTS_H
@@ -12,37 +12,38 @@
 
 extern const osp_driver osp_driver_sqlite;
 
-/* An empty store, without bounds of age and size. */
+/* Makes an empty store without limits of age and size. */
 void store_reset(void);
 
-/* Opens it with these options, "?keep=7d" for one. */
+/* Opens the store with these options, for example "?keep=7d". */
 osp_driver_conn *store_open_with(const char *options);
 
-/* Runs SQL aside from the driver; the connection stays open. */
+/* Executes SQL without the driver. The connection stays open. */
 sqlite3 *store_sql(const char *sql);
 
-/* Asserts the first column of the first row. */
+/* Asserts the value of the first column of the first row. */
 void store_expect_sql(const char *sql, const char *expected);
 
-/* The same as a number. */
+/* Returns that value as a number. */
 long store_sql_number(const char *sql);
 
-/* The damage that a kill or a loss of power must not do. */
+/* Asserts that a kill or a loss of power has not damaged the store. */
 void store_check_integrity(void);
 
 osp_status store_get(osp_driver_conn *conn, osp_str base_id, collected *got,
 					 osp_error *err);
 
-/* Reads a trace; asserts this result and returns its message (static). */
+/* Reads a trace, and asserts that this fails with this status. Returns the message
+ * (static). */
 const char *store_get_fails(osp_driver_conn *conn, osp_str base_id,
 							osp_status expected);
 
-/* Traces of two points each, "PREFIX-NUMBER", times one second apart from
- * first_s seconds after 1970 on; stored in batches of 500. */
+/* Stores traces of two points each, named "PREFIX-NUMBER", in batches of 500. Their
+ * times are one second apart; the first one is first_s seconds after 1970. */
 void store_fill(osp_driver_conn *conn, const char *prefix, unsigned count,
 				int64_t first_s);
 
-/* Appends a point of another time, and without a source. */
+/* Appends a point with this time, and without a source. */
 void store_add_at(points *p, osp_str base_id, unsigned number, int64_t wall_ns);
 
 uint64_t store_remove(osp_driver_conn *conn, const char *base_id,

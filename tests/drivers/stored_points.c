@@ -15,7 +15,7 @@
 
 #define TEXT_MAX ((size_t) 256 * 1024 * 1024)
 
-/* Room for one more element. */
+/* Makes room for one more element. */
 static void *
 grown(void *array, size_t count, size_t *cap, size_t size)
 {
@@ -46,7 +46,7 @@ points_term(points *p)
 	points_init(p);
 }
 
-/* Takes the text of a buffer over. */
+/* Takes ownership of the text of a buffer. */
 static osp_str
 keep(points *p, osp_buf *buf)
 {
@@ -90,7 +90,7 @@ points_timestamp(unsigned number, char out[OSP_TIMESTAMP_LEN + 1])
 					number % 1000000);
 }
 
-/* The object info, as a start and a stop have it. */
+/* Makes the object info of a start or a stop. */
 static osp_str
 make_info(points *p, osp_str statement, bool error)
 {
@@ -115,7 +115,7 @@ add_member(osp_buf *buf, const char *before, osp_str value)
 	osp_json_string(buf, value);
 }
 
-/* As if each process had a ring for each trace. */
+/* Sets the source as if each process had a ring for each trace. */
 static void
 set_source(osp_notification *n, unsigned number)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * stranger.c
- *	  Who answers where a collector should.
+ *	  A stranger: a process that answers in place of a collector.
  */
 #include "tap.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_elasticsearch.c
- *	  The elasticsearch driver: the suite for all drivers, documents, versions,
- *	  indexes of others, what the connection string may say; with
- *	  elasticsearch_faults.c one program.
+ *	  The elasticsearch driver: the suite for all drivers, documents, versions, indexes
+ *	  of other programs, and connection strings. It is one program with
+ *	  elasticsearch_faults.c.
  */
 #include "elasticsearch_tests.h"
 
@@ -126,7 +126,7 @@ finish(void)
 	test_dir[0] = '\0';
 }
 
-/* The bytes that were sent are the notification's own, in upstream's index. */
+/* The documents have the bytes of the notifications, and are in upstream's index. */
 static void
 test_documents(void **state)
 {
@@ -172,7 +172,8 @@ test_documents(void **state)
 	contract_close(conn);
 }
 
-/* A stranger's document that nests deeper than we read is left out, and no other. */
+/* A document of another program that is nested too deeply is left out; all others are
+ * read. */
 static void
 test_deep_document(void **state)
 {
@@ -208,7 +209,7 @@ test_deep_document(void **state)
 	contract_close(conn);
 }
 
-/* With and without types, by whatever name it comes. */
+/* Versions with and without mapping types, and several names of the product. */
 static void
 test_versions(void **state)
 {
@@ -253,8 +254,8 @@ test_versions(void **state)
 	}
 }
 
-/* An index whose fields the server has guessed: another trace that has a word of
- * the id is found there, and is not of this trace. */
+/* In an index whose field types the server has guessed, a search for an id also finds
+ * another trace whose id shares a word. The driver does not return that trace. */
 static void
 test_guessed_fields(void **state)
 {
@@ -272,14 +273,14 @@ test_guessed_fields(void **state)
 	points_fill(&all, elastic_trace, 0, 4);
 	points_fill(&all, near, 10, 2);
 
-	/* Nobody may make an index, so the server does when it is written to. */
+	/* The user may not make an index, so the server makes it at the first write. */
 	elastic_test_faults("{\"path\": \"osprofiler-notifications\", \"status\": "
 						"403, \"times\": 1}");
 	contract_store(conn, &all);
 	contract_expect(conn, elastic_trace, &all);
 	contract_expect(conn, near, &all);
 
-	/* And nobody may look at the fields either. */
+	/* The user may not read the mapping either. */
 	elastic_test_faults("{\"path\": \"_mapping\", \"status\": 403}");
 	contract_expect(conn, elastic_trace, &all);
 	assert_int_equal(
@@ -296,8 +297,8 @@ test_guessed_fields(void **state)
 	contract_close(conn);
 }
 
-/* A page of documents that is larger than what may be held is asked for in
- * smaller ones; a document that is larger is not read. */
+/* If a page of documents is larger than the memory that the driver may use, smaller
+ * pages are requested. A single document that is larger is not read. */
 static void
 test_memory(void **state)
 {

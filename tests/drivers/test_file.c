@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_file.c
- *	  The file driver: the suite for all drivers, and torn lines, full disks,
- *	  locks, and files that come and go.
+ *	  The file driver: the suite for all drivers, and torn lines, full disks, locks, and
+ *	  files that appear and disappear.
  */
 #include "local.h"
 
@@ -73,7 +73,7 @@ test_form(void **state)
 	contract_close(conn);
 }
 
-/* A line without an end stays, whosever it is, and a new one begins behind. */
+/* A line without an end is kept, whoever wrote it, and a new line begins after it. */
 static void
 test_torn_line(void **state)
 {
@@ -99,7 +99,7 @@ test_torn_line(void **state)
 	contract_close(conn);
 }
 
-/* A writer that was killed in its first line leaves a file of ours. */
+/* A file is accepted if its writer was killed while it wrote the first line. */
 static void
 test_torn_first_line(void **state)
 {
@@ -124,7 +124,7 @@ test_torn_first_line(void **state)
 	}
 }
 
-/* What is somebody else's is not changed in one byte. */
+/* A file of another program is not changed. */
 static void
 test_foreign_file(void **state)
 {
@@ -166,7 +166,7 @@ test_foreign_file(void **state)
 	points_term(&all);
 }
 
-/* Who only reads is told that there is nothing to be read. */
+/* A reader gets an error if there is nothing to read. */
 static void
 test_nothing_to_read(void **state)
 {

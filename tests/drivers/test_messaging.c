@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_messaging.c
- *	  The messaging driver: the suite for all drivers, upstream's bytes, users,
- *	  options; with messaging_faults.c, messaging_removals.c and
- *	  messaging_strangers.c one program.
+ *	  The messaging driver: the suite for all drivers, upstream's messages, users and
+ *	  options. It is one program with messaging_faults.c, messaging_removals.c and
+ *	  messaging_strangers.c.
  */
 #include "messaging_tests.h"
 
@@ -34,7 +34,7 @@ expect_as(const char *uri, const points *p)
 	contract_close(conn);
 }
 
-/* A message is what oslo.messaging makes of a notification. */
+/* A message has the form in which oslo.messaging sends a notification. */
 static void
 test_form(void **state)
 {
@@ -79,7 +79,7 @@ test_form(void **state)
 	contract_close(conn);
 }
 
-/* One that is sent again has the same id, so that consumers can drop it. */
+/* A message that is sent again has the same id, so that consumers can drop it. */
 static void
 test_message_ids(void **state)
 {
@@ -109,7 +109,7 @@ test_message_ids(void **state)
 	contract_close(conn);
 }
 
-/* Messages of other writers, and what is none. */
+/* Messages of other programs, and invalid ones. */
 static void
 test_formats(void **state)
 {
@@ -157,7 +157,7 @@ test_formats(void **state)
 	contract_close(conn);
 }
 
-/* Reading and removing leave all other messages in their order. */
+/* Reading and removing keep the order of all other messages. */
 static void
 test_order_of_others(void **state)
 {
@@ -281,7 +281,7 @@ test_logins(void **state)
 	points_term(&all);
 }
 
-/* One who may only write needs somebody who makes exchange and queue. */
+/* A user who may only write needs an exchange and a queue that another user has made. */
 static void
 test_rights(void **state)
 {
@@ -310,7 +310,7 @@ test_rights(void **state)
 	contract_close(conn);
 }
 
-/* Of several hosts those that do not answer are passed over. */
+/* If several hosts are given, those that do not answer are skipped. */
 static void
 test_hosts(void **state)
 {
@@ -360,7 +360,7 @@ test_tls(void **state)
 		strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "certificate"));
 	contract_close(conn);
 
-	/* The certificate is for an address, not for this name. */
+	/* The certificate is for the address, not for this name. */
 	(void) snprintf(uri,
 					sizeof(uri),
 					"messaging+amqps://localhost:%d?ca=%s/ca.pem",
@@ -380,7 +380,8 @@ test_tls(void **state)
 		strstr(contract_store_fails(conn, &all, OSP_EUNAVAIL), "connect to"));
 	contract_close(conn);
 
-	/* Who speaks in plain to the port of TLS, and TLS to the plain one. */
+	/* A connection without TLS to the port for TLS, and one with TLS to the port
+	 * without. */
 	(void) snprintf(uri, sizeof(uri), "messaging://127.0.0.1:%d", port);
 	conn = contract_open_as(uri, false, TIMEOUT_MS);
 	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
@@ -394,7 +395,7 @@ test_tls(void **state)
 	points_term(&all);
 }
 
-/* Reading waits for what is still to come if it was told to. */
+/* Reading waits for further messages if idle_timeout is given. */
 static void
 test_idle_timeout(void **state)
 {
@@ -414,8 +415,8 @@ test_idle_timeout(void **state)
 	points_term(&all);
 }
 
-/* Stores and reads three points by a temporary connection, and removes them if it is
- * to. */
+/* Stores and reads three points over a temporary connection. If removes is set, removes
+ * them, too. */
 static void
 try_temporarily(const char *rest, const points *all, bool removes)
 {
@@ -433,8 +434,8 @@ try_temporarily(const char *rest, const points *all, bool removes)
 	contract_close(conn);
 }
 
-/* What a temporary connection makes does not stay; what holds something, or was there
- * before, does. */
+/* Queues and exchanges that a temporary connection makes are deleted at its end, unless
+ * they hold messages or existed before. */
 static void
 test_temporary(void **state)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_mongodb.c
- *	  The mongodb driver: the suite for all drivers, documents, a server in trouble,
- *	  what the connection string may say. The server is a stand-in,
- *	  mongo_standin.py.
+ *	  The mongodb driver: the suite for all drivers, documents, faults of the server,
+ *	  and connection strings. The server is a stand-in, mongo_standin.py.
  */
 #include "certificates.h"
 #include "faults.h"
@@ -68,7 +67,7 @@ write_file(const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* How the next commands fail, as mongo_standin.py says; NULL: they do not. */
+/* Sets how the next commands fail, as mongo_standin.py describes. NULL: they succeed. */
 static void
 set_faults(const char *json)
 {
@@ -107,7 +106,7 @@ add_note(points *all, osp_buf *scratch, const char *json)
 		OSP_OK);
 }
 
-/* Every kind of value comes back as it was. */
+/* Values of each type are read as they were stored. */
 static void
 test_values(void **state)
 {
@@ -134,7 +133,7 @@ test_values(void **state)
 	contract_close(conn);
 }
 
-/* The library leaves no file of a process that is killed. */
+/* The client library leaves no files behind when a process is killed. */
 static void
 test_nothing_stays(void **state)
 {
@@ -147,7 +146,7 @@ test_nothing_stays(void **state)
 	contract_close(conn);
 }
 
-/* Documents that the server will never take are left out, and no others. */
+/* Documents that the server can never store are left out; all others are stored. */
 static void
 test_refused_documents(void **state)
 {
@@ -182,7 +181,8 @@ test_refused_documents(void **state)
 	contract_close(conn);
 }
 
-/* Trouble that ends, or that somebody can end, is no refusal. */
+/* Temporary trouble, or trouble that an administrator can end, does not count as a
+ * refusal of the notifications. */
 static void
 test_in_trouble(void **state)
 {
@@ -210,7 +210,8 @@ test_in_trouble(void **state)
 	contract_close(conn);
 }
 
-/* A restart between two batches goes unnoticed; one that is down is said so. */
+/* The connection survives a restart between two batches. While the server is down,
+ * storing fails with a message. */
 static void
 test_restart(void **state)
 {
@@ -218,7 +219,7 @@ test_restart(void **state)
 	faults_restart(trace, "127.0.0.1");
 }
 
-/* What is sent again after a crash is there once. */
+/* A batch that is sent again after a crash is stored once. */
 static void
 test_killed_during_batch(void **state)
 {
@@ -233,7 +234,7 @@ test_hangs(void **state)
 	faults_hangs(trace, NULL, NULL);
 }
 
-/* The stand-in takes no login at all. */
+/* The stand-in refuses every login. */
 static void
 test_wrong_login(void **state)
 {
@@ -252,7 +253,7 @@ test_wrong_login(void **state)
 	contract_close(conn);
 }
 
-/* Nobody, somebody mute, somebody who says anything. */
+/* No server, a silent one, and ones with wrong answers. */
 static void
 test_strangers(void **state)
 {
@@ -278,7 +279,8 @@ test_strangers(void **state)
 		&limits, strangers, sizeof(strangers) / sizeof(strangers[0]));
 }
 
-/* Nobody keeps a reader beyond the deadline, nor beyond the host's wish to end. */
+/* A server that sends slowly does not delay a reader beyond the deadline, nor after the
+ * host has interrupted it. */
 static void
 test_drips(void **state)
 {
@@ -291,7 +293,7 @@ test_drips(void **state)
 		"mongodb://127.0.0.1:", drips, sizeof(drips) / sizeof(drips[0]));
 }
 
-/* Storing fails with these options of TLS. */
+/* Asserts that storing fails with this file of authorities. */
 static void
 tls_fails(const char *ca)
 {
@@ -309,7 +311,7 @@ tls_fails(const char *ca)
 	contract_close(conn);
 }
 
-/* A server with a certificate: trusted if its authority is named. */
+/* A server's certificate is trusted if the connection string names its authority. */
 static void
 test_tls(void **state)
 {
@@ -336,8 +338,9 @@ test_tls(void **state)
 	points_term(&all);
 }
 
-/* The status of reading from a server that is paused, before or after it was connected
- * to, by a host that wants to end after 300 ms or by a call that may take 400. */
+/* Returns the status of reading from a server that is paused, before or after the
+ * driver has connected to it. Either the host interrupts after 300 ms, or the deadline
+ * is 400 ms. */
 static osp_status
 read_while_it_hangs(const char *uri, bool connected, bool interrupts)
 {
@@ -368,7 +371,7 @@ read_while_it_hangs(const char *uri, bool connected, bool interrupts)
 	return status;
 }
 
-/* TLS keeps nobody beyond these bounds either. */
+/* With TLS, calls keep the same time limits. */
 static void
 test_tls_hangs(void **state)
 {
@@ -394,8 +397,8 @@ test_tls_hangs(void **state)
 	write_file("server.pem", NULL);
 }
 
-/* Listens at a port of this machine whose queue is full: nobody can connect. The
- * sockets that keep it so are left in fds. */
+/* Listens at a port of this machine with a full queue, so nobody can connect. The
+ * sockets that fill the queue are returned in fds. */
 static int
 listen_mutely(int fds[4])
 {
@@ -419,8 +422,8 @@ listen_mutely(int fds[4])
 	return ntohs(address.sin_port);
 }
 
-/* A member that does not answer leaves time for the others, whether the connection
- * string names them or an SRV record. */
+/* If a member does not answer, there is still time for the others, whether the members
+ * are in the connection string or in an SRV record. */
 static void
 test_dead_member(void **state)
 {
@@ -456,7 +459,7 @@ test_dead_member(void **state)
 		points_fill(&all, trace, 0, 3);
 		contract_store(conn, &all);
 
-		/* It was asked, and in vain. */
+		/* The driver has waited for the dead member. */
 		assert_true(contract_now_ms() - begin >= TIMEOUT_MS / 4);
 		points_term(&all);
 		contract_close(conn);

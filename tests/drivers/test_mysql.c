@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_mysql.c
- *	  The mysql driver: the suite for all drivers, upstream's table, logins, TLS,
- *	  what the connection string may say; with mysql_faults.c one program.
+ *	  The mysql driver: the suite for all drivers, upstream's table, logins, TLS and
+ *	  connection strings. It is one program with mysql_faults.c.
  */
 #include "mysql_tests.h"
 
@@ -75,7 +75,7 @@ test_form(void **state)
 	contract_close(conn);
 }
 
-/* Rows of other writers, and what is none of a profiler's. */
+/* Rows of other programs, and rows that are no notifications. */
 static void
 test_other_rows(void **state)
 {
@@ -112,7 +112,7 @@ test_other_rows(void **state)
 	contract_close(conn);
 }
 
-/* Ids that the column's collation takes for the same are different traces. */
+/* Ids that are equal in the column's collation are different traces. */
 static void
 test_similar_ids(void **state)
 {
@@ -145,8 +145,8 @@ test_similar_ids(void **state)
 	contract_close(conn);
 }
 
-/* All old traces are removed, however many, though something that is found again and
- * again cannot be: rows without an id. */
+/* All old traces are removed, however many there are, although the search finds some
+ * rows each time that cannot be removed: those without an id. */
 static void
 test_many_old(void **state)
 {
@@ -196,7 +196,7 @@ test_logins(void **state)
 	message = store_fails_as(mysql_test_uri("osp", "/nonesuch"));
 	assert_non_null(strstr(message, "nonesuch"));
 
-	/* Who may only write needs somebody who makes the table. */
+	/* A user who may only write needs a table that another user has made. */
 	(void) mysql_test_sql("GRANT INSERT ON test.* TO locked");
 	conn = contract_open_as(
 		mysql_test_uri("locked:pass%20word", "/test"), false, 2000);
@@ -212,7 +212,7 @@ test_logins(void **state)
 	points_term(&all);
 }
 
-/* Upstream's connection strings name a driver of Python's. */
+/* Upstream's connection strings contain the name of a Python driver. */
 static void
 test_strings(void **state)
 {
@@ -249,7 +249,7 @@ test_strings(void **state)
 					mysql_test_dir);
 	store_and_expect(uri, &all);
 
-	/* The socket counts before the host, as in PyMySQL. Nobody listens at port 1. */
+	/* The socket is preferred to the host, as in PyMySQL. No server listens at port 1. */
 	(void) mysql_test_sql("DROP TABLE IF EXISTS data");
 	(void) snprintf(uri,
 					sizeof(uri),
@@ -280,7 +280,7 @@ test_tls(void **state)
 	assert_non_null(strstr(store_fails_as(mysql_test_uri("osp", "/test?ssl=1")),
 						   "certificate"));
 
-	/* The certificate is for an address, not for this name. */
+	/* The certificate is for the address, not for this name. */
 	(void) snprintf(uri,
 					sizeof(uri),
 					"mysql://osp@localhost:%d/test?ssl_ca=%s/ca.pem",
@@ -303,7 +303,8 @@ test_tls(void **state)
 	points_term(&all);
 }
 
-/* A row that does not fit the memory ends the reading, and takes none. */
+/* A row that does not fit into the memory ends the reading, and no memory is allocated
+ * for it. */
 static void
 test_long_row(void **state)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_otlp.c
- *	  The otlp driver: the suite for all drivers as far as it goes for one that
- *	  cannot be read, and what spans look like; with otlp_faults.c and
- *	  otlp_open_operations.c one program. A protobuf library decodes the requests.
+ *	  The otlp driver: the parts of the suite for all drivers that need no reading, and
+ *	  the contents of spans. It is one program with otlp_faults.c and
+ *	  otlp_open_operations.c. A protobuf library decodes the requests.
  */
 #include "osprofiler/context.h"
 #include "otlp_tests.h"
@@ -181,7 +181,8 @@ assert_bytes(ProtobufCBinaryData bytes, const char *hex)
 	assert_string_equal(text, hex);
 }
 
-/* A client's statement and the server's part of it, as tracers record them. */
+/* Adds a statement of a client and the server's operation for it, as tracers record
+ * them. */
 static void
 add_call(notes *n)
 {
@@ -360,7 +361,7 @@ test_foreign_parent(void **state)
 			  6,
 			  "{}");
 
-	/* Python programs may have used the 32 digits as they are. */
+	/* Python programs may have used the 32 digits unchanged. */
 	notes_add(&n,
 			  "pg-start",
 			  "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -389,8 +390,8 @@ test_foreign_parent(void **state)
 	notes_term(&n);
 }
 
-/* An operation that names itself as its parent, also by another spelling of the id or by one
- * with the same lower half, has none. */
+/* An operation whose parent is itself has no parent. The parent's id may be spelled in
+ * another way, or have only the same lower half. */
 static void
 test_own_parent(void **state)
 {
@@ -423,7 +424,7 @@ test_own_parent(void **state)
 	notes_term(&n);
 }
 
-/* Ids that are no UUIDs become the same ones each time, and children find their
+/* An id that is no UUID always becomes the same span id, so that children find their
  * parents. */
 static void
 test_other_ids(void **state)
@@ -609,7 +610,7 @@ test_other_attributes(void **state)
 	notes_term(&n);
 }
 
-/* A key names one attribute of a span, whatever comes to it. */
+/* Asserts that each key occurs only once in a span. */
 static void
 assert_unique_keys(const otlp_test_span *span)
 {
@@ -683,7 +684,8 @@ test_unique_keys(void **state)
 	notes_term(&n);
 }
 
-/* So many keys that a search through all of them for each would not end. */
+/* There are so many keys that comparing each of them with all others would take too
+ * long. */
 static void
 test_many_keys(void **state)
 {
@@ -796,7 +798,8 @@ test_requests(void **state)
 	tempdir_remove();
 }
 
-/* A file of headers that others can read is none, nor is one that is not there. */
+/* A file of headers that other users can read is refused, and so is one that is
+ * missing. */
 static void
 test_headers_file(void **state)
 {
@@ -841,7 +844,7 @@ test_headers_file(void **state)
 	}
 }
 
-/* Large batches, of many services, become requests of some megabytes. */
+/* Large batches of many services are divided into requests of some megabytes. */
 static void
 test_many(void **state)
 {
@@ -875,7 +878,7 @@ test_many(void **state)
 	free(huge);
 }
 
-/* An allocator that knows how many bytes it has given out. */
+/* An allocator that counts the bytes that are in use. */
 static size_t held_bytes;
 
 static void *
@@ -904,7 +907,7 @@ counting_free(void *ctx, void *ptr)
 	free(ptr);
 }
 
-/* What a large statement took is given back with the next batch. */
+/* The memory for a large statement is freed with the next batch. */
 static void
 test_memory(void **state)
 {
@@ -938,7 +941,7 @@ test_memory(void **state)
 	free(huge);
 }
 
-/* Any bytes in a statement make valid UTF-8. */
+/* A statement of arbitrary bytes becomes valid UTF-8. */
 static void
 test_bytes(void **state)
 {
@@ -962,8 +965,8 @@ test_bytes(void **state)
 	points_term(&all);
 }
 
-/* The timestamps of an operation's points, the info of its stop, and its times in ns after
- * midnight. */
+/* The timestamps of a start and a stop, the info of the stop, and the expected times of
+ * the span in ns after midnight. */
 static const struct times
 {
 	const char *start;
@@ -1038,7 +1041,7 @@ test_times(void **state)
 	notes_term(&n);
 }
 
-/* Times that OTLP cannot tell. */
+/* Times that OTLP cannot represent. */
 static void
 test_no_times(void **state)
 {

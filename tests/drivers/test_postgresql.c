@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_postgresql.c
- *	  The postgresql driver: the suite for all drivers, upstream's table, logins,
- *	  what the connection string may say; with postgresql_faults.c one program.
+ *	  The postgresql driver: the suite for all drivers, upstream's table, logins and
+ *	  connection strings. It is one program with postgresql_faults.c.
  */
 #include "postgresql_tests.h"
 
@@ -52,7 +52,7 @@ test_form(void **state)
 	contract_close(conn);
 }
 
-/* Rows of other writers, and what is none of a profiler's. */
+/* Rows of other programs, and rows that are no notifications. */
 static void
 test_other_rows(void **state)
 {
@@ -89,7 +89,8 @@ test_other_rows(void **state)
 	contract_close(conn);
 }
 
-/* The sessions say that they are not to be traced, also beside other options. */
+/* The driver's sessions ask the server not to trace them, also if the connection string
+ * has other options. */
 static void
 test_untraced(void **state)
 {
@@ -135,7 +136,8 @@ test_logins(void **state)
 	assert_null(strstr(message, "wrong"));
 	contract_close(conn);
 
-	/* Neither to make the table, nor to write to it or read from it. */
+	/* A user without rights can neither make the table, nor write to it, nor read from
+	 * it. */
 	conn = contract_open_as(
 		postgresql_test_uri("locked:pass%20word", "/postgres"), false, 2000);
 	(void) contract_store_fails(conn, &all, OSP_EUNAVAIL);
@@ -162,7 +164,7 @@ test_logins(void **state)
 	points_term(&all);
 }
 
-/* Upstream's connection strings name a driver of Python's. */
+/* Upstream's connection strings contain the name of a Python driver. */
 static void
 test_strings(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_redis.c
- *	  The redis driver: the suite for all drivers, upstream's bytes, databases,
- *	  logins; with redis_faults.c and redis_strangers.c one program.
+ *	  The redis driver: the suite for all drivers, upstream's data, databases and
+ *	  logins. It is one program with redis_faults.c and redis_strangers.c.
  */
 #include "redis_tests.h"
 
@@ -108,7 +108,7 @@ test_legacy_keys(void **state)
 	redis_test_command_ok("LPUSH osprofiler:trace-list nonsense");
 	contract_store(writer, &newer);
 
-	/* A trace in both forms is one trace, and the old form comes first. */
+	/* A trace that is stored in both forms is read as one trace, the old form first. */
 	collected_init(&got);
 	assert_int_equal(osp_driver_redis.get_points(
 						 conn, redis_trace, collect_point, &got, NULL),
@@ -120,7 +120,7 @@ test_legacy_keys(void **state)
 	assert_string_equal(got.texts[601], newer.items[1].json.ptr);
 	collected_term(&got);
 
-	/* Nobody looks for the old form who was not told to. */
+	/* The old form is read only if the connection string asks for it. */
 	contract_expect(writer, redis_trace, &newer);
 	contract_list(writer, false, &got);
 	assert_int_equal(got.count, 1);
@@ -161,7 +161,7 @@ test_nonsense_is_listed(void **state)
 	contract_close(conn);
 }
 
-/* The list grows at its head while it is read. */
+/* A list that grows at its head while it is read. */
 typedef struct growing
 {
 	collected got;
@@ -210,7 +210,7 @@ test_growing_list(void **state)
 	contract_close(conn);
 }
 
-/* How often the server was asked for its keys. */
+/* How often the driver has searched the server's keys. */
 static long
 count_scans(void)
 {
@@ -239,8 +239,8 @@ list_newest(osp_driver_conn *conn, osp_trace_filter *filter, collected *got)
 	filter->page = osp_str_n(page, next.len);
 }
 
-/* Where there are many keys the newest traces are listed, page by page, and one is read,
- * and nobody looks at the keys. */
+/* On a server with many keys, listing the newest traces page by page and reading one of
+ * them needs no search of the keys. */
 static void
 test_many_keys(void **state)
 {
@@ -279,7 +279,7 @@ test_many_keys(void **state)
 		assert_true((filter.page.len > 0) == (n >= 0));
 	}
 
-	/* The same of those with errors, and of the last ones. */
+	/* The same for traces with errors, and for the last ones. */
 	filter = (osp_trace_filter){
 		.struct_size = sizeof(filter), .limit = 1, .errors_only = true};
 	list_newest(conn, &filter, &got);
@@ -299,7 +299,7 @@ test_many_keys(void **state)
 	contract_close(conn);
 }
 
-/* Keeps the times of the one trace that is listed. */
+/* Keeps the times of the only trace in the list. */
 static osp_status
 keep_times(void *ctx, const osp_trace_entry *entry)
 {
@@ -340,8 +340,8 @@ store_some(osp_driver_conn *conn, unsigned from, unsigned count)
 	points_term(&some);
 }
 
-/* A server's part of a trace arrives behind what its client recorded later, and before
- * what the client recorded earlier. A list has the times that the trace has. */
+/* The server's part of a trace arrives after a later part of its client, and before an
+ * earlier one. The list has the times of the whole trace. */
 static void
 test_late_arrivals(void **state)
 {
@@ -355,13 +355,13 @@ test_late_arrivals(void **state)
 	assert_times(conn, 0, 0, 299);
 	assert_times(conn, 1, 0, 299);
 
-	/* With many keys, from the index. */
+	/* With many keys the times come from the index. */
 	freeReplyObject(redis_test_command(
 		"EVAL %s 0",
 		"for i = 1, 21000 do redis.call('SET', 'other:' .. i, '') end"));
 	assert_times(conn, 1, 0, 299);
 
-	/* What upstream's library writes last is not in the index. */
+	/* Points that upstream's library writes are not in the index. */
 	freeReplyObject(
 		redis_test_command("LPUSH osprofiler_opt:%b %s",
 						   redis_trace.ptr,
@@ -384,7 +384,7 @@ test_late_arrivals(void **state)
 	contract_close(conn);
 }
 
-/* Points of one batch need not be in the order of time. */
+/* The points of a batch need not be in the order of their times. */
 static void
 test_batch_in_disorder(void **state)
 {
@@ -403,7 +403,7 @@ test_batch_in_disorder(void **state)
 	contract_close(conn);
 }
 
-/* A user who may not ask for a score gets a list all the same. */
+/* A user without the right to use ZSCORE gets a list, too. */
 static void
 test_score_forbidden(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_rediscluster.c
- *	  The redis driver and a cluster of three: the suite for all drivers, and
- *	  slots that move while points flow.
+ *	  The redis driver and a cluster of three servers: the suite for all drivers, and
+ *	  slots that move while points are stored.
  */
 #include "redis_group.h"
 
@@ -33,7 +33,7 @@ reset(void)
 		group_do(names[i], "FLUSHALL");
 }
 
-/* The text of a reply, or its number. Static. */
+/* The text or the number of a reply (static). */
 static const char *
 ask(const char *name, const char *command)
 {
@@ -48,7 +48,7 @@ ask(const char *name, const char *command)
 	return text;
 }
 
-/* A slot that moves from one node to another. */
+/* The move of a slot from one node to another. */
 typedef struct move
 {
 	unsigned slot;
@@ -58,7 +58,7 @@ typedef struct move
 	char to_id[64];
 } move;
 
-/* The move of the slot in which this key is. */
+/* Chooses the move of the slot that this key belongs to. */
 static void
 find_move(move *m, const char *key)
 {
@@ -105,7 +105,7 @@ end_move(const move *m)
 		group_do(names[i], "CLUSTER SETSLOT %d NODE %s", m->slot, m->to_id);
 }
 
-/* The keys of a trace are in one slot, and those of many traces everywhere. */
+/* The keys of one trace are in one slot; those of many traces are on all nodes. */
 static void
 test_keys(void **state)
 {
@@ -143,7 +143,7 @@ test_keys(void **state)
 	contract_close(conn);
 }
 
-/* A slot moves: before, between and behind the keys of a trace. */
+/* A slot is moved: before, between and after the keys of a trace. */
 static void
 test_moving_slot(void **state)
 {
@@ -165,12 +165,13 @@ test_moving_slot(void **state)
 	find_move(&m, "osprofiler_opt:{trace}");
 	group_do(m.from, "DEL osprofiler_error:{trace}");
 
-	/* The key of its error, which is new, is made on the other node. */
+	/* The key for the trace's error is new, so it is made on the other node. */
 	begin_move(&m);
 	part.items += 10;
 	contract_store(conn, &part);
 
-	/* Now the list is there, too, but not yet for everybody. */
+	/* The list has moved to the other node, but the cluster does not announce that
+	 * yet. */
 	move_key(&m, "osprofiler_opt:{trace}");
 	part.items += 10;
 	contract_store(conn, &part);
@@ -186,7 +187,7 @@ test_moving_slot(void **state)
 	assert_int_equal(list.count, 1);
 	collected_term(&list);
 
-	/* And now for all. */
+	/* The cluster announces that the slot has moved. */
 	end_move(&m);
 	part = (points){.items = all.items + 40, .count = 10};
 	contract_store(conn, &part);
@@ -218,7 +219,7 @@ collect_and_move(void *ctx, osp_str json)
 	return collect_point(&r->got, json);
 }
 
-/* The trace moves while it is read. */
+/* A trace is moved while it is read. */
 static void
 test_moving_trace(void **state)
 {
@@ -244,7 +245,7 @@ test_moving_trace(void **state)
 	contract_close(conn);
 }
 
-/* Traces on all nodes. */
+/* Makes traces on all nodes. */
 static void
 fill_all_nodes(points *all)
 {
@@ -260,8 +261,8 @@ fill_all_nodes(points *all)
 	}
 }
 
-/* A node that dies and comes back, known by its slots, or by nothing but one of
- * the hosts of the string. */
+/* A node dies and is started again. The driver knows it from its slots, or only from
+ * the hosts in the connection string. */
 static void
 test_dead_node(void **state)
 {
@@ -298,7 +299,7 @@ test_dead_node(void **state)
 	contract_close(conn);
 }
 
-/* A node that stands still is waited for as long as the call may take. */
+/* The driver waits for a node that hangs as long as the call may take. */
 static void
 test_silent_node(void **state)
 {
@@ -325,7 +326,7 @@ test_silent_node(void **state)
 	contract_close(conn);
 }
 
-/* A value that one node does not take costs nobody else anything. */
+/* A value that one node refuses does not affect other values. */
 static void
 test_value_too_long(void **state)
 {
@@ -361,7 +362,7 @@ test_value_too_long(void **state)
 	contract_close(conn);
 }
 
-/* Only database 0 is a cluster. */
+/* A cluster has only database 0. */
 static void
 test_database(void **state)
 {

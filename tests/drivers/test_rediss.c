@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_rediss.c
- *	  The redis driver by TLS: the suite for all drivers, and certificates.
+ *	  The redis driver with TLS: the suite for all drivers, and certificates.
  */
 #include "redis_group.h"
 #include "stranger.h"
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* rediss://127.0.0.1 with these options; DIR is the directory of certificates.
- * Static. */
+/* The connection string rediss://127.0.0.1 with these options, in which DIR stands for
+ * the directory of certificates (static). */
 static const char *
 uri_of(const char *options)
 {
@@ -65,7 +65,7 @@ assert_works(const char *options)
 	contract_close(conn);
 }
 
-/* Starts the server again, with the certificate of this name and more options. */
+/* Restarts the server with the certificate of this name and with further options. */
 static void
 serve_with(const char *certificate, const char *options)
 {
@@ -142,7 +142,8 @@ connections_received(void)
 	return count;
 }
 
-/* What TLS says by itself (tickets of a session) is no reason to connect anew. */
+/* The driver does not connect anew when TLS sends data of its own, such as session
+ * tickets. */
 static void
 test_one_connection(void **state)
 {
@@ -195,7 +196,7 @@ assert_stranger_fails(const stranger *who, const char *says)
 	end_stranger(pid);
 }
 
-/* Who speaks no TLS, and who speaks nothing else. */
+/* A server without TLS, a silent one, and a client without TLS. */
 static void
 test_strangers(void **state)
 {
@@ -211,7 +212,7 @@ test_strangers(void **state)
 	group_store_fails(text, "lost the connection");
 }
 
-/* A handshake that drips ends by the deadline of the call. */
+/* A handshake of which the bytes arrive slowly is ended by the deadline of the call. */
 static void
 test_dripping_handshake(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_redissentinel.c
- *	  The redis driver behind a sentinel: the suite for all drivers, logins, and
- *	  fail-over while points flow.
+ *	  The redis driver with a sentinel: the suite for all drivers, logins, and fail-over
+ *	  while points are stored.
  */
 #include "redis_group.h"
 #include "stranger.h"
@@ -13,7 +13,8 @@
 
 static int sentinel_port;
 
-/* redissentinel://LOGIN127.0.0.1:PORT and the rest. Static. */
+/* The connection string redissentinel://LOGIN127.0.0.1:PORT, followed by rest
+ * (static). */
 static const char *
 uri_of(const char *login, const char *rest)
 {
@@ -34,7 +35,7 @@ service_uri(void)
 	return uri_of("", "/mymaster");
 }
 
-/* The name of the server that is the master. */
+/* The name of the current master. */
 static const char *
 master(void)
 {
@@ -56,8 +57,8 @@ reset(void)
 	group_do(master(), "FLUSHALL");
 }
 
-/* Has a replica all that the master has written? While it loads what it got at first,
- * it is "online" and confirms nothing. */
+/* Does the replica have all data that the master has written? While a replica loads its
+ * first copy, the master reports it as "online", but it confirms nothing. */
 static bool
 has_replica(const char *info)
 {
@@ -69,7 +70,7 @@ has_replica(const char *info)
 			   strtoll(strchr(written, ':') + 1, NULL, 10);
 }
 
-/* Waits until the master has this number of replicas in order. */
+/* Waits until the master has this number of replicas with all data. */
 static void
 wait_for_replicas(const char *name, long long count)
 {
@@ -89,7 +90,7 @@ wait_for_replicas(const char *name, long long count)
 	assert_int_equal(got, count);
 }
 
-/* A service by its default name, several sentinels of which one is there. */
+/* The default name of a service, and several sentinels of which only one exists. */
 static void
 test_strings(void **state)
 {
@@ -124,8 +125,7 @@ test_strings(void **state)
 	group_store_fails(text, "unknown command");
 }
 
-/* A sentinel that says nothing is passed over, and one that says something else
- * than an address. */
+/* A sentinel is skipped if it is silent, or if its answer is no address. */
 static void
 test_strange_sentinels(void **state)
 {
@@ -176,9 +176,9 @@ test_strange_sentinels(void **state)
 	points_term(&all);
 }
 
-/* Stores batches one by one, while something happens before the tenth, until the
- * other server is the master, and some more. Returns how many were stored; *failed
- * gets how many attempts were not. */
+/* Stores batches one by one until the other server is the master, and then some more.
+ * Before the tenth batch it calls happens(). Returns how many batches were stored;
+ * *failed is the number of failed attempts. */
 static size_t
 store_while(osp_driver_conn *conn, const points *all, void (*happens)(void),
 			unsigned *failed)
@@ -214,7 +214,7 @@ kill_master(void)
 	group_kill(master());
 }
 
-/* Makes a server a replica of the master, as the sentinel would do in 10 s. */
+/* Makes a server a replica of the master, which the sentinel would do after 10 s. */
 static void
 make_replica(const char *name)
 {
@@ -222,8 +222,8 @@ make_replica(const char *name)
 	wait_for_replicas(master(), 1);
 }
 
-/* Another server becomes the master, by order: for seconds the old one goes on as
- * if nothing had happened. Then it becomes a replica, which refuses to write. */
+/* An administrator makes another server the master. For some seconds the old master
+ * still accepts writes. Then it becomes a replica, and refuses them. */
 static void
 test_switch(void **state)
 {
@@ -253,7 +253,7 @@ test_switch(void **state)
 	points_term(&all);
 }
 
-/* What was confirmed before the master died is there on the new one. */
+/* All batches that were confirmed before the master died are on the new master. */
 static void
 test_death(void **state)
 {
@@ -276,7 +276,7 @@ test_death(void **state)
 	points_term(&all);
 }
 
-/* A replica that stands still is waited for once, not with every batch. */
+/* The driver waits for a replica that hangs once, not with each batch. */
 static void
 test_slow_replica(void **state)
 {

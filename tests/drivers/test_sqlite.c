@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_sqlite.c
- *	  The sqlite driver: the suite for all drivers, and what the file looks like,
- *	  files that are no store, locks, full disks and damage.
+ *	  The sqlite driver: the suite for all drivers, the contents of the file, files that
+ *	  are no store, locks, full disks and damage.
  */
 #include "store_tests.h"
 
@@ -16,7 +16,7 @@
 
 #include "osprofiler/json.h"
 
-/* What SQL shows of a trace without any extension. */
+/* The contents of a store as plain SQL shows them, without the extension. */
 static void
 test_form(void **state)
 {
@@ -100,8 +100,7 @@ test_view(void **state)
 	contract_close(conn);
 }
 
-/* Missing file, missing directory: said with the whole path, and nothing is
- * made. */
+/* A missing file or directory is reported with its whole path, and not made. */
 static void
 test_no_file(void **state)
 {
@@ -153,7 +152,8 @@ test_empty_file(void **state)
 	contract_close(conn);
 }
 
-/* Relative to the directory where it was opened, and named absolute. */
+/* A path may be relative to the working directory at the time of opening. Messages have
+ * the absolute path. */
 static void
 test_relative_path(void **state)
 {
@@ -195,8 +195,7 @@ read_file(size_t *len)
 	return bytes;
 }
 
-/* A database of another program is refused by readers and writers, and stays as
- * it is, byte for byte. */
+/* Readers and writers refuse a database of another program, and do not change it. */
 static void
 test_strangers(void **state)
 {
@@ -288,7 +287,7 @@ always(void *ctx)
 	return true;
 }
 
-/* A caller that is interrupted waits no longer, and a deadline is one. */
+/* A call ends when the host interrupts it, and at its deadline. */
 static void
 test_interrupted(void **state)
 {
@@ -426,7 +425,7 @@ test_damaged(void **state)
 	contract_close(conn);
 }
 
-/* A block that cannot be read is skipped, and reported behind the others. */
+/* A block that cannot be read is skipped. After all others were read, it is reported. */
 static void
 test_damaged_block(void **state)
 {
@@ -498,7 +497,8 @@ test_read_only(void **state)
 	points_term(&all);
 }
 
-/* Sent again, also in batches that are cut otherwise, and by another process. */
+/* Notifications are sent again, in other batches, and by another process: each is
+ * stored once. */
 static void
 test_sources(void **state)
 {
@@ -521,7 +521,7 @@ test_sources(void **state)
 	contract_close(conn);
 }
 
-/* Each group after the one before; the first are the suite's. */
+/* Appends a group of tests to the list of all tests. */
 static size_t
 add_group(struct CMUnitTest *all, size_t count, const struct CMUnitTest *group,
 		  size_t group_count)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_store_block.c
- *	  Blocks of the sqlite store: what goes in comes out, and nothing that a block
- *	  says is believed.
+ *	  Blocks of the sqlite store: notifications are decoded as they were encoded, and a
+ *	  decoder trusts no length or count in a block.
  */
 #include "stored_points.h"
 #include "tap.h"
@@ -45,7 +45,7 @@ watch_free(void *ctx, void *ptr)
 static const osp_allocator watching = {
 	watch_alloc, watch_realloc, watch_free, NULL};
 
-/* A block of these points, each point's trace being its place modulo 3. */
+/* Encodes a block of these points. The trace of each point is its index modulo 3. */
 static osp_str
 encode(store_encoder *encoder, const points *p)
 {
@@ -88,8 +88,8 @@ expect(osp_str block, const points *p)
 	store_decoder_free(decoder);
 }
 
-/* Ids that are UUIDs and others, texts of all kinds, JSON that is spelled
- * otherwise, more words than are kept. */
+/* Makes points with UUIDs and other ids, all kinds of texts, unusual spellings of JSON,
+ * and more words than a block keeps. */
 static void
 make_points(points *p)
 {
@@ -105,7 +105,7 @@ make_points(points *p)
 	points_add_error(p, ids[0], 401);
 	for (i = 0; i < 300; i += 3)
 	{
-		/* The parts no longer are what the JSON says: it is what counts. */
+		/* The parts differ from the JSON. The JSON counts. */
 		p->items[i].name =
 			osp_str_n("names that are all different: 0123456789", 1 + i % 40);
 		p->items[i + 1].timestamp.len = i % 26;
@@ -130,7 +130,7 @@ test_round_trip(void **state)
 	store_encoder_free(encoder);
 }
 
-/* Small: twenty bytes a notification, eight of which are its ids. */
+/* A notification takes about twenty bytes, eight of which are its ids. */
 static void
 test_size(void **state)
 {
@@ -145,7 +145,7 @@ test_size(void **state)
 	store_encoder_free(encoder);
 }
 
-/* Reads all that there is to be read. */
+/* Reads everything from a block. */
 static void
 read_all(store_decoder *decoder, osp_str block)
 {
@@ -165,7 +165,7 @@ read_all(store_decoder *decoder, osp_str block)
 	osp_buf_term(&json);
 }
 
-/* Makes the checksum right, so that what stands before it is read. */
+/* Corrects the checksum of a block, so that the decoder reads the other bytes. */
 static void
 sign(char *block, size_t len)
 {
@@ -192,7 +192,8 @@ test_cut_and_damaged(void **state)
 		char *copy = malloc(good.len);
 		int k;
 
-		/* A block of its own length, so that reading beyond it is seen. */
+		/* The block has an allocation of its exact size, so that a tool detects reading
+		 * beyond it. */
 		char *cut = malloc(i + 1);
 
 		memcpy(cut, good.ptr, i);
@@ -224,7 +225,7 @@ test_cut_and_damaged(void **state)
 	store_decoder_free(decoder);
 }
 
-/* A block around a stream that says what it likes. */
+/* Wraps a compressed stream into a block with these counts and this length. */
 static size_t
 wrap(char *out, uint64_t count, uint64_t ids, uint64_t len, const char *rest,
 	 size_t rest_len)
@@ -246,7 +247,7 @@ wrap(char *out, uint64_t count, uint64_t ids, uint64_t len, const char *rest,
 	return size;
 }
 
-/* What announces more than a block can have gets no memory for it. */
+/* If a block announces more than a block can have, no memory is allocated for it. */
 static void
 test_bombs(void **state)
 {
@@ -268,13 +269,13 @@ test_bombs(void **state)
 		assert_int_equal(largest, 0);
 	}
 
-	/* 16 MB that say they are 1 kB. */
+	/* 16 MB of data that are announced as 1 kB */
 	size = wrap(out, 1, 0, 1024, zeros, 1 << 24);
 	assert_int_equal(store_decoder_open(decoder, osp_str_n(out, size)),
 					 OSP_EPROTO);
 	assert_true(largest < 8192);
 
-	/* More notifications, or ids, than there are. */
+	/* More notifications, or ids, are announced than there are. */
 	size = wrap(out, UINT64_MAX, 0, 1 << 20, zeros, 1 << 20);
 	read_all(decoder, osp_str_n(out, size));
 	size = wrap(out, 1, UINT64_MAX / 16, 100, zeros, 100);
@@ -285,7 +286,7 @@ test_bombs(void **state)
 	store_decoder_free(decoder);
 }
 
-/* Adds a start of an operation under these ids, which happened at this time. */
+/* Adds the start of an operation with these ids and this time. */
 static void
 add_record(osp_batch *batch, const char *base, const osp_uuid *trace_id,
 		   const char *parent, int64_t mono_ns)
@@ -322,8 +323,8 @@ add_record(osp_batch *batch, const char *base, const osp_uuid *trace_id,
 					 OSP_OK);
 }
 
-/* A block is the same whether the values of its notifications are known, or have to be
- * read from their texts. */
+/* A block has the same bytes whether the values of its notifications are given, or have
+ * to be read from their JSON. */
 static void
 test_values(void **state)
 {
