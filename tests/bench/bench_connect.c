@@ -21,7 +21,7 @@
 #define KINDS_MAX  8
 #define ROUNDS_MAX 100000
 
-/* The former server process ends meanwhile. */
+/* The server process of the former connection ends meanwhile. */
 #define PAUSE_US 5000
 
 static double *times[KINDS_MAX];

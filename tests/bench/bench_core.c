@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * bench_core.c
- *	  What the core's hot paths cost.
+ *	  How long the operations on the core's hot paths take.
  *
  *	  bench_core                  a table: ns per operation, the least of several
  *	                              runs, taken in turn
@@ -29,7 +29,7 @@ static osp_clock timepiece;
 static char statement_1k[1024];
 static volatile unsigned sink;
 
-/* Stands for the shipper: all that was committed is delivered. */
+/* Does the work of a shipper: empties the ring. */
 static void
 drain(osp_producer *p)
 {
@@ -207,7 +207,7 @@ tear_down(void)
 		(void) fprintf(stderr, "bench_core: cannot remove the directory\n");
 }
 
-/* Makes this thread trace, and its ring, the second one here, empty. */
+/* Makes this thread trace. Its ring is the second one here, and is emptied. */
 static void
 begin_thread_trace(void)
 {

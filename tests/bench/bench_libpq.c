@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * bench_libpq.c
- *	  Statements by libpq, to be run with and without our hooks.
+ *	  Executes statements by libpq. It is run with and without the hooks, to compare.
  *
  *	  bench_libpq exec|prepared COUNT   runs COUNT statements and nothing else,
  *	                                    for callgrind: two counts subtracted give
@@ -51,7 +51,8 @@ now_ns(void)
 	return (int64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* The least of many slices: what else the machine does only adds. */
+/* Returns the smallest time of many slices: other processes can only make a slice
+ * longer. */
 static double
 measure(int prepared)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * bench_pg.c
- *	  What is added to prepared statements by settings of their session.
+ *	  Measures how much longer prepared statements take with certain settings of their
+ *	  session.
  *
  *	  bench_pg select|tpcb LABEL SQL [LABEL SQL]...
  *
- * One session runs pgbench's SELECT, or its transaction like TPC-B's, in turns of a
- * few milliseconds, each behind the statements of one SQL, in random order. Two
- * sessions of the same kind differ by several per cent, for where they lie in
- * memory matters; turns of one session do not. The first SQL is what the others are
- * compared with. Printed is the median of the differences of each session, and its
- * quartiles over all sessions.
+ * One session runs pgbench's SELECT, or its transaction like TPC-B's, in turns of a few
+ * milliseconds. Before each turn it executes one SQL; their order is random. All kinds
+ * are measured in one session, because two sessions differ by several per cent,
+ * depending on their addresses in memory. The program prints the median differences to
+ * the first SQL, and their quartiles over all sessions.
  */
 #include <libpq-fe.h>
 #include <stdint.h>
@@ -25,7 +25,7 @@
 #define STATEMENTS_MAX 7
 #define VALUES_MAX     4
 
-/* What statements are run with; in tables of any scale. */
+/* The parameters of the statements. Their values exist in tables of any scale. */
 enum
 {
 	ACCOUNT,
@@ -46,8 +46,8 @@ typedef struct Work
 {
 	const char *name;
 	int rounds;
-	int turn;    /* times that it is run and measured */
-	int warm_up; /* before that, not measured */
+	int turn;    /* how often it is run and measured in a turn */
+	int warm_up; /* how often it is run before that, unmeasured */
 	int count;
 	Statement statements[STATEMENTS_MAX];
 } Work;
@@ -85,7 +85,7 @@ static const Work *work = NULL;
 
 static PGconn *conn;
 
-/* ns of it once, by round; the differences to the first kind. */
+/* By kind and round: ns of one run; later, the differences to the first kind. */
 static double turns[KINDS_MAX][ROUNDS_MAX];
 
 /* By session. */

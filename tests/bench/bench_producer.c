@@ -30,8 +30,8 @@ put_statement(osp_writer *w, long number)
 	osp_put_str(w, OSP_STR("user"), OSP_STR("api"));
 }
 
-/* Writes one point, waiting for room as long as it takes once the ring has grown
- * to its size: before that a full ring is what makes it grow. */
+/* Writes one point. While the ring grows, a point that finds it full is dropped, which
+ * makes the ring grow. Later this function waits until the ring has room. */
 static void
 write_point(osp_producer *p, osp_record_kind kind, const osp_point_ids *ids,
 			long number)

@@ -51,8 +51,8 @@ map_ring(uint64_t number)
 	return status == OSP_OK;
 }
 
-/* Stands for the shipper. A ring that was full has a larger one behind it, with the next
- * number. */
+/* Does the work of a shipper: empties the ring. If the ring was full, it was replaced
+ * by a larger one with the next number. */
 static void
 drain(void)
 {
@@ -156,7 +156,7 @@ tear_down(void)
 		(void) fprintf(stderr, "bench_sqlite: %s remains\n", run_dir);
 }
 
-/* ns of one statement, the least of a second's batches. */
+/* Returns the smallest time of one statement in ns, of the batches in a second. */
 static double
 measure(void (*work)(long))
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * bench_store.c
- *	  What a driver costs for notifications as PostgreSQL makes them of TPC-B.
+ *	  How long a driver takes for notifications like those of PostgreSQL under TPC-B.
  *
  *	  bench_store write URI TRACES PER_TRACE BATCH [FILE]
  *	  bench_store read URI
@@ -36,7 +36,7 @@ typedef struct session
 	osp_uuid base;
 	osp_uuid root;
 	osp_uuid operation;
-	unsigned done; /* notifications of this trace */
+	unsigned done; /* how many notifications of this trace are made */
 } session;
 
 static const osp_driver *driver;
@@ -60,7 +60,7 @@ processor_time(void)
 	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
 }
 
-/* Bytes that this process made the kernel write. */
+/* How many bytes the kernel has written for this process. */
 static double
 bytes_written(void)
 {
@@ -96,8 +96,8 @@ open_driver(const char *uri)
 		die(uri, &err);
 }
 
-/* One notification: a start and a stop in turn, the first and the last of a trace
- * those of its root. */
+/* Makes one notification. Starts and stops alternate; the first and the last
+ * notification of a trace are those of its root. */
 static int
 make_json(session *s, unsigned number, unsigned per_trace, int64_t wall_ns,
 		  char *out, size_t size)
@@ -187,7 +187,7 @@ add(osp_batch *batch, osp_str json)
 		die(json.ptr, &err);
 }
 
-/* Costs are those of the driver: making notifications is not counted. */
+/* Only the driver is measured, not the time to make the notifications. */
 static void
 run_write(const char *uri, unsigned traces, unsigned per_trace, unsigned size,
 		  FILE *file)
@@ -334,7 +334,7 @@ run_read(void)
 	(void) printf("get of none: %.2f ms\n", (now() - start) * 1e3);
 }
 
-/* Half of the traces, while a writer goes on. */
+/* Removes half of the traces while a writer is at work. */
 static void
 run_prune(const char *uri)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * http_sink.c
- *	  A server that takes everything and keeps nothing, on a free port of loopback,
- *	  which it prints: a receiver of OTLP, and for _bulk an Elasticsearch. Ends with
- *	  its standard input.
+ *	  A server that accepts every request and stores nothing. It stands in for a
+ *	  receiver of OTLP and, for _bulk, for an Elasticsearch. It listens on a free port
+ *	  of loopback, which it prints, and ends when its standard input is closed.
  */
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -14,7 +14,7 @@
 
 #define CREATED "{\"create\":{\"status\":201}},"
 
-/* A request that is coming in. */
+/* A request that is being received. */
 typedef struct request
 {
 	size_t lines;
@@ -34,7 +34,8 @@ count_lines(const char *data, size_t size)
 	return lines;
 }
 
-/* One item for each document, which has a line of its own and one before. */
+/* Answers with one item for each document. A document is a line of the request, with
+ * another line before it. */
 static struct MHD_Response *
 answer_bulk(size_t documents)
 {

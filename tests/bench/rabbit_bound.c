@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rabbit_bound.c
- *	  Messages a second that a RabbitMQ takes from librabbitmq's own
- *	  amqp_basic_publish(), confirmed in windows of 1 MB: what the messaging
- *	  driver can reach. rabbit_bound PORT MESSAGES [durable]
+ *	  Measures how many messages a second RabbitMQ accepts from librabbitmq's
+ *	  amqp_basic_publish(), if they are confirmed in windows of 1 MB. The messaging
+ *	  driver cannot be faster. rabbit_bound PORT MESSAGES [durable]
  */
 #include <amqp.h>
 #include <amqp_tcp_socket.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-/* As long as a notification of 370 bytes is with what stands round it. */
+/* The length of a message with a notification of 370 bytes. */
 #define BODY_BYTES 620
 #define WINDOW     1690
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * api.c
- *	  Calls libpq in all the ways that clients do, and some that they should not,
- *	  and prints everything that can be seen of it.
+ *	  Calls libpq in all ways in which clients call it, and in some wrong ones, and
+ *	  prints everything that a client can see.
  *
  * 040_faults.t runs each case with and without tracing and compares.
  *
@@ -26,7 +26,7 @@
 #define THREADS        8
 #define TURNS          50
 
-/* What a result says, without what differs from run to run. */
+/* Prints the parts of a result that are the same in each run, and clears it. */
 static void
 show(const char *what, PGresult *result)
 {
@@ -121,7 +121,7 @@ case_sync(void)
 	PQfinish(NULL);
 }
 
-/* How it fares after a statement, and what the connection says of it. */
+/* Prints the result of a prepared statement, and the state of the connection after it. */
 static void
 show_state(PGconn *conn, PGresult *result)
 {
@@ -141,9 +141,9 @@ execute(PGconn *conn, const char *name, const char *value)
 }
 
 /*
- * Prepared statements, for `--propagate-prepared`: good and bad ones, in and out
- * of transactions, errors that come with the commit, and everything that takes
- * prepared statements away.
+ * Prepared statements, for `--propagate-prepared`: valid and invalid ones, inside
+ * and outside of transactions, errors that occur at the commit, and everything that
+ * removes prepared statements.
  */
 static void
 case_prepared(void)
@@ -491,8 +491,8 @@ case_threads(void)
 	printf("rows %ld\n", sum);
 }
 
-/* Connections that are used by one thread after another, and thousands that
- * fail. */
+/* Connections that several threads use one after another, and thousands of attempts
+ * that fail. */
 static void *
 hand_over(void *conn)
 {
@@ -524,7 +524,7 @@ case_many(void)
 	printf("done\n");
 }
 
-/* The program's own points and its statements are one tree. */
+/* The program's own operations and its statements are in one tree. */
 static void
 case_profiler(void)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * failing_malloc.c
- *	  A malloc, to be preloaded, that has no memory for our libraries.
+ *	  A malloc, to be preloaded, that fails for OSProfiler's libraries.
  *
- * From call number FAIL_FROM on, counted from 0, what libosprofiler.so and the
- * shadow of libpq ask for fails; the program, libpq and everybody else get
- * theirs, so what the program does must not change.
+ * From call number FAIL_FROM on, counted from 0, calls from libosprofiler.so and the
+ * hook of libpq fail. Calls from the program, libpq and other libraries succeed, so the
+ * program has to behave as without tracing.
  */
 #include <dlfcn.h>
 #include <errno.h>

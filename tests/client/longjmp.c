@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * longjmp.c
- *	  Leaves calls of libpq by a siglongjmp out of a signal handler, as Perl does
- *	  with sigaction and die, and goes on.
+ *	  Leaves calls of libpq by a siglongjmp from a signal handler, as Perl does with
+ *	  sigaction and die, and continues.
  *
  *	  longjmp CASE HOW
  *
- * CASE names the call that waits. HOW says what comes after it: "next" (another
- * connection, from about the same depth of the stack), "deep" (from far below),
- * "exit" (nothing). 040_faults.t looks at the trace.
+ * CASE names the call that is left. HOW says what follows: "next" (a statement on
+ * another connection, at about the same depth of the stack), "deep" (the same at a much
+ * greater depth), or "exit" (nothing). 040_faults.t checks the trace.
  */
 #include <libpq-fe.h>
 #include <setjmp.h>
@@ -36,7 +36,7 @@ leave(int signo)
 	siglongjmp(target, 1);
 }
 
-/* A server that takes connections and never says a word. */
+/* Makes a server that accepts connections and sends nothing. */
 static void
 listen_silently(void)
 {
@@ -104,7 +104,7 @@ wait_in(const char *name)
 		exit(2);
 }
 
-/* What has to be sent before the call that waits. */
+/* Sends the statements that the call that will be left needs. */
 static void
 prepare_for(const char *name)
 {
@@ -132,7 +132,8 @@ leave_after(int ms)
 	(void) setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* A statement on another connection, from that many frames below. */
+/* Executes a statement on another connection, with this number of further frames on the
+ * stack. */
 static __attribute__((noinline)) int
 go_on(PGconn *other, int depth)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * own_libraries.c
- *	  A program that brings its own: functions that are named as those of OpenSSL,
- *	  which nobody else may call, and a libpq in the directory "own" beside it.
- *	  Executes a statement and prints the files of libpq that are loaded.
+ *	  A program with functions of its own that have the names of OpenSSL's, and that a
+ *	  library must not call, and with a libpq of its own in the directory "own" beside
+ *	  it. It executes a statement and prints which files of libpq are loaded.
  */
 #include <libpq-fe.h>
 #include <stdio.h>

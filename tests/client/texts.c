@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * texts.c
- *	  Executes the texts of a file, in all the ways that libpq sends a text, and
- *	  prints everything that can be seen of what became of each.
+ *	  Executes the texts of a file in all ways in which libpq can send a text, and
+ *	  prints everything that a client can see of the results.
  *
  * 060_texts.t runs it with and without tracing and compares.
  *
  *	  texts FILE      (texts are separated by NUL bytes)
  *
- * A text "!encoding NAME" sets the client's encoding, "!verbosity N" what
- * messages say.
+ * A text "!encoding NAME" sets the client's encoding; "!verbosity N" sets the verbosity
+ * of messages.
  */
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -37,7 +37,7 @@ show_notice(void *arg, const PGresult *result)
 	printf("  notice: %s", PQresultErrorMessage(result));
 }
 
-/* Prints a result, and clears it after what came behind it. */
+/* Prints a result, and clears it. */
 static void
 show(PGconn *conn, const char *how, PGresult *result)
 {
@@ -95,7 +95,7 @@ show_all(PGconn *conn, const char *how)
 	}
 }
 
-/* Two statements of which the second one is the text. */
+/* Sends two statements in a pipeline; the text is the second one. */
 static void
 send_in_pipeline(PGconn *conn, const char *text)
 {
@@ -115,7 +115,8 @@ send_in_pipeline(PGconn *conn, const char *text)
 	(void) PQexitPipelineMode(conn);
 }
 
-/* Calls that fail in libpq itself, which adds why to the text of the connection. */
+/* Calls that fail in libpq itself, which appends the reason to the connection's
+ * message. */
 static void
 fail_in_libpq(PGconn *conn, const char *text)
 {
@@ -172,7 +173,7 @@ execute(PGconn *conn, const char *text)
 	send_in_pipeline(conn, text);
 	fail_in_libpq(conn, text);
 
-	/* A result that outlives the next one of its kind. */
+	/* This result is kept while a later statement fails. */
 	kept = PQexec(conn, text);
 	PQclear(PQexec(conn, "select 1 +"));
 	show(conn, "kept", kept);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fault_producer.c
- *	  A producer that is made to be killed: fault_producer RUN_DIRECTORY NAME LOG
- *	  RATE commits points 0, 1, 2, ... and notes in the file LOG how many.
+ *	  A producer for tests that kill it: fault_producer RUN_DIRECTORY NAME LOG RATE
+ *	  commits points 0, 1, 2, ... and writes their number to the file LOG.
  *
- * LOG is mapped, and holds the number of committed points as a 64-bit word,
- * stored after every commit: it outlives the process, and is at most one behind.
- * A full ring is waited for, so no number is left out. SIGTERM ends it.
+ * LOG is mapped. It holds the number of committed points as a 64-bit word, which is
+ * stored after each commit, so after a kill it is at most one too small. If the ring is
+ * full, the producer waits, so no number is left out. SIGTERM ends it.
  */
 #include <fcntl.h>
 #include <signal.h>

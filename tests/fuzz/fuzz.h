@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz.h
- *	  What every fuzz target uses: its entry point, and a check that cannot be
- *	  left out.
+ *	  Shared by all fuzz targets: the entry point, and a check that NDEBUG does not
+ *	  remove.
  */
 #ifndef FUZZ_FUZZ_H
 #define FUZZ_FUZZ_H
@@ -31,8 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	while (0)
 
 /*
- * A copy of exactly size bytes on the heap, so that a read beyond is seen. The
- * caller frees it.
+ * Returns a copy of size bytes in an allocation of exactly this size, so that
+ * sanitizers detect reading beyond it. The caller frees it.
  */
 static inline char *
 fuzz_copy(const uint8_t *data, size_t size)

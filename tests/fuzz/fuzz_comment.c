@@ -3,9 +3,9 @@
  * fuzz_comment.c
  *	  Contexts in SQL comments: the input is a statement.
  *
- * Properties: what is found is within its bounds; what osp_comment_write makes is
- * found before any statement, and behind each that leaves no literal or comment
- * open, and is what is found then; nothing is found in a literal.
+ * Properties: a context that is found is within its bounds. A comment of
+ * osp_comment_write() is found before any statement, and after each statement that
+ * leaves no literal or comment open. In a literal no context is found.
  */
 #include "fuzz.h"
 
@@ -57,7 +57,7 @@ is_ours(osp_str info, osp_str hmac)
 		   osp_str_eq(hmac, osp_str_of(headers.trace_hmac));
 }
 
-/* The three texts, one behind the other, in exactly as much memory. */
+/* Joins three texts in an allocation of exactly their size. */
 static osp_str
 join(osp_str a, osp_str b, osp_str c)
 {
@@ -81,7 +81,7 @@ check_before(osp_str ours, osp_str statement, bool found, osp_str old_info,
 
 	REQUIRE(find(text, &info, &hmac));
 
-	/* The last one wins, so another than ours was there before. */
+	/* The last context counts. If it is not ours, the statement itself has it. */
 	REQUIRE(is_ours(info, hmac) || (found && osp_str_eq(info, old_info) &&
 									osp_str_eq(hmac, old_hmac)));
 	free((char *) text.ptr);
@@ -102,7 +102,7 @@ check_after(osp_str ours, osp_str statement)
 	free((char *) text.ptr);
 }
 
-/* In a literal, and in a line comment, nothing is found. */
+/* Inside a literal or a line comment no context is found. */
 static void
 check_hidden(osp_str ours)
 {

@@ -3,9 +3,9 @@
  * fuzz_config.c
  *	  Ini files and the values of settings.
  *
- * Properties: what is read lies in the file's memory; a setting that is put
- * behind whatever was read well is read as it was written; sizes and truth
- * values are read, or refused, without a change.
+ * Properties: all texts that are read are in the file's memory. A setting that is
+ * appended to a valid file is read as it was written. Sizes and booleans are parsed or
+ * refused; the text does not change.
  */
 #include "fuzz.h"
 
@@ -22,7 +22,7 @@ typedef struct reading
 {
 	const char *text;
 	size_t len;
-	size_t added; /* how often the setting that we put there was read */
+	size_t added; /* how often the appended setting was read */
 	unsigned line;
 } reading;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz_context.c
- *	  Signed contexts: the input is the JSON, or the base64, of one that is
+ *	  Signed contexts: the input is the JSON of a context, or its base64 text. It is
  *	  signed as it is.
  *
- * Properties: without a valid signature nothing is accepted; what is accepted
- * keeps the promises of the header, and signing its ids gives a context that is
- * accepted as the same one, in the same bytes when signed again.
+ * Properties: without a valid signature no context is accepted. An accepted context is
+ * as osprofiler/context.h describes it. If its ids are signed, that context is accepted
+ * with the same ids, and signing them again gives the same bytes.
  */
 #include "fuzz.h"
 
@@ -44,7 +44,7 @@ check_id(const osp_id *id)
 	REQUIRE(osp_id_set(&again, text) && osp_id_eq(&again, id));
 }
 
-/* What was accepted goes on as the same context. */
+/* An accepted context that is signed again is accepted as the same one. */
 static void
 check_onward(const osp_context *context)
 {

@@ -3,9 +3,9 @@
  * fuzz_json.c
  *	  JSON texts and JSON strings.
  *
- * Properties: what is written is ASCII and reads back; writing it again changes
- * nothing; an indented text written in one line is what it was; members in
- * braces are the object; strings and doubles are JSON.
+ * Properties: the output is ASCII, and can be read. Writing it again does not change
+ * it. A text that is indented, and then written in one line, is as it was before. The
+ * members of an object, in braces, are the object. Strings and doubles are valid JSON.
  */
 #include "fuzz.h"
 

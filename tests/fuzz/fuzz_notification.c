@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz_notification.c
- *	  Notifications out of JSON, and out of records.
+ *	  Notifications that are made from JSON or from records.
  *
- * Properties: reading what was written gives back what was written; a batch
- * says the same of a notification as a reader; parts lie where they may.
+ * Properties: a notification that was written is read as it was. A batch and a reader
+ * find the same parts in a notification. All parts are inside its text.
  */
 #include "fuzz.h"
 
@@ -58,7 +58,7 @@ check_json(osp_str json)
 	osp_batch_free(batch);
 }
 
-/* Texts of the input in every place of a record that takes text. */
+/* Makes a record in which the input is in each place that takes a text. */
 static void
 make_record(uint64_t *space, size_t size, osp_str text, osp_record *record)
 {
@@ -117,8 +117,9 @@ check_record(osp_str text)
 	free(space);
 }
 
-/* A batch remembers what it wrote; the same record, and one that lacks its last bytes,
- * must not be misread because of that. json is empty if the record is invalid. */
+/* A batch keeps JSON that it has written. This must not change how it writes the same
+ * record again, or a record that lacks its last bytes. json is empty if the record is
+ * invalid. */
 static void
 check_again(osp_record *record, const osp_origin *origin, osp_str json)
 {
@@ -144,7 +145,7 @@ check_again(osp_record *record, const osp_origin *origin, osp_str json)
 	osp_batch_free(batch);
 }
 
-/* Attributes that may be anything. */
+/* Attributes of arbitrary bytes. */
 static void
 check_attributes(osp_str info)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz_otlp.c
- *	  Spans out of notifications, and answers of a collector.
+ *	  Spans that are made from notifications, and answers of a collector.
  *
- * Properties: a span is well-formed protobuf with valid UTF-8, whatever the
- * notification holds, the same each time, and has no key twice; an answer is read within its bytes;
- * a summary keeps its bound.
+ * Properties: whatever the notification holds, the span is valid protobuf with valid
+ * UTF-8, is the same each time, and has no key twice. Reading an answer does not go
+ * beyond its end. A summary is not longer than its limit.
  */
 #include "fuzz.h"
 
@@ -16,7 +16,7 @@
 
 #define BUF_MAX ((size_t) 1 << 24)
 
-/* Fields of Span, KeyValue and Status that are messages or texts. */
+/* The fields of Span, KeyValue and Status that are messages or texts. */
 enum
 {
 	SPAN_NAME = 5,
@@ -54,7 +54,7 @@ take_bytes(osp_str *rest, uint64_t len)
 	return bytes;
 }
 
-/* A KeyValue: its key, which is that of no other one, and an AnyValue of one field. */
+/* Checks a KeyValue: a key that no other attribute has, and an AnyValue of one field. */
 static void
 check_attribute(osp_str message, otlp_keys *keys)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz_report.c
- *	  Reports of whatever a collector may hold: the lines of the input.
+ *	  Reports of notifications; each line of the input is one.
  *
- * Properties: every line is a point, a duplicate or malformed; the JSON is JSON
- * in json.dumps' form; the page's data is JSON without "<"; a drawing has no control character but its line ends; the
- * order in which points arrive does not change how many of them there are.
+ * Properties: each line counts as a point, a duplicate or malformed. The report as JSON
+ * has the form of json.dumps. The page's data is JSON without "<". A drawing has no
+ * control characters except line ends. The number of points does not depend on the
+ * order in which they arrive.
  */
 #include "fuzz.h"
 
@@ -69,7 +70,7 @@ check_json(osp_report *report)
 	osp_buf_init(&again, &osp_allocator_default, BUF_MAX);
 	REQUIRE(osp_report_json(report, &json) == OSP_OK);
 
-	/* A deep payload in the report may be more than a reader takes. */
+	/* A deep payload may make the report deeper than the reader allows. */
 	if (osp_json_rewrite(&again, osp_buf_str(&json), 2, 0) == OSP_OK)
 		REQUIRE(osp_str_eq(osp_buf_str(&json), osp_buf_str(&again)));
 	osp_buf_term(&json);
@@ -83,7 +84,7 @@ append_piece(void *ctx, osp_str piece)
 	return osp_buf_status((osp_buf *) ctx);
 }
 
-/* How deep a JSON text is nested. */
+/* How deeply a JSON text is nested. */
 static size_t
 nesting(osp_str json)
 {
@@ -108,8 +109,8 @@ nesting(osp_str json)
 	return most;
 }
 
-/* Whatever the texts are: the page's data is JSON, and no part of it ends the
- * element that holds it. */
+/* Whatever the texts are, the page's data is JSON, and cannot end the HTML element that
+ * holds it. */
 static void
 check_page(osp_report *report)
 {

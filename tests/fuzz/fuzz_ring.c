@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz_ring.c
- *	  A ring's file whose bytes are anything.
+ *	  The file of a ring with arbitrary bytes.
  *
- * The input overwrites the file from its beginning: the header first, records
- * behind it. Properties: reading ends, at head; what is read lies in the ring; no
+ * The input overwrites the file from its beginning: first the header, then records.
+ * Properties: reading ends, at head. Each record that is read is inside the ring. No
  * loss that is read has an id that is too long.
  */
 #include "fuzz.h"
@@ -15,7 +15,8 @@
 
 #include "record/ring.h"
 
-/* A record takes this much at least, and damage is skipped at once. */
+/* The largest number of steps to read a ring: a record has at least OSP_RECORD_ALIGN
+ * bytes, and all damaged bytes are skipped in one step. */
 #define STEPS_MAX (OSP_RING_MIN / OSP_RECORD_ALIGN + 1)
 
 static char path[] = "/tmp/osprofiler-fuzz-XXXXXX";
@@ -89,7 +90,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		osp_ring_unmap(&ring);
 	}
 
-	/* The same with a header that the check at mapping lets through. */
+	/* The same with a header that passes the check of osp_ring_map(). */
 	writer.header->magic = sane.magic;
 	writer.header->version = sane.version;
 	writer.header->header_size = sane.header_size;

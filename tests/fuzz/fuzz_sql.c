@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz_sql.c
- *	  Statements as they are recorded: the first byte says how, the rest is the
- *	  statement.
+ *	  Recording of statements: the first byte of the input selects the options, the rest
+ *	  is the statement.
  *
- * Properties: the tokens are the text, byte for byte; what was masked, normalized
- * or cut stays as it is the second time, unless what is left of it looks like
- * another statement, with more to hide; no comment that names a signature is
- * left; a string constant behind "password" is masked if the text ends in plain
- * SQL; what is valid UTF-8 stays that; no size is exceeded.
+ * Properties: the tokens together are the text, byte for byte. A text that was masked,
+ * normalized or cut does not change if it is recorded again, unless the rest looks like
+ * another statement with more to hide. No comment with a signature is left. A string
+ * constant after "password" is masked if the text before it ends in plain SQL. Valid
+ * UTF-8 stays valid. No limit of size is exceeded.
  */
 #include "fuzz.h"
 
@@ -95,7 +95,8 @@ check_sizes(osp_str text, osp_sql_dialect dialect, size_t size)
 	free(out);
 }
 
-/* A secret behind the text, where a string may stand, is in no output. */
+/* If a secret is appended to the text where a string may be, the output does not
+ * contain it. */
 static void
 check_secret(osp_str text, const osp_sql_recording *how)
 {

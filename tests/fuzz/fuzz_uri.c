@@ -3,10 +3,10 @@
  * fuzz_uri.c
  *	  Connection strings.
  *
- * Properties: parts are terminated and within the storage; a user and password,
- * however strange, that are percent-encoded come back as they were and are never
- * shown, nor is the value of an option that nobody knows; what is shown fits, is
- * printable, and is the same when cut.
+ * Properties: all parts are terminated, and inside the storage. Any user and password
+ * that are percent-encoded are decoded as they were. They are never shown, and neither
+ * are the values of unknown options. The shown text fits into its buffer, is printable,
+ * and is the same when it is cut.
  */
 #include "fuzz.h"
 
@@ -71,7 +71,7 @@ check_shown(osp_str text)
 	free(whole);
 }
 
-/* The password is the input, after a mark that is in no other part. */
+/* The password is a mark that occurs in no other part, followed by the input. */
 static void
 check_password(osp_str secret)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * collect.c
- *	  What a test traced, as a tree and as text.
+ *	  The operations that a test has traced, as a tree and as text.
  *
- * It comes by a notifier, or, with COLLECT_RINGS in the environment, from the
- * rings of a run directory of our own: most records are written another way there.
+ * The notifications come from a notifier or, with COLLECT_RINGS in the environment,
+ * from the rings of a run directory, because most records are written by other code
+ * there.
  */
 #include "collect.h"
 
@@ -49,7 +50,8 @@ remove_rings(void)
 		tempdir_remove_this(run_directory);
 }
 
-/* Once: the library reads the variable but once. */
+/* To be called before the first operation: the library reads the environment variable
+ * only once. */
 static void
 begin_rings(void)
 {
@@ -91,7 +93,7 @@ empty_ring(osp_ring *ring)
 	osp_buf_term(&json);
 }
 
-/* Takes what lies in the rings by now. */
+/* Takes all records that the rings have. */
 static void
 collect_rings(void)
 {
@@ -150,7 +152,7 @@ print_breach(void *ctx, const char *line)
 	print_message("# breach: %s\n", line);
 }
 
-/* Takes the name of this host out: it is said where it changes. */
+/* Removes the name of this host from the tree, which is drawn where the host changes. */
 static void
 drop_host(char *text)
 {
@@ -163,8 +165,8 @@ drop_host(char *text)
 		memmove(at, at + strlen(host), strlen(at + strlen(host)) + 1);
 }
 
-/* Takes the pauses of this program between rows out, which a busy machine makes. Those
- * that are meant are looked at in test_waits.c, by the points. */
+/* Removes pauses between rows from the tree: on a busy machine they are random.
+ * test_waits.c checks intended pauses, in the notifications. */
 static void
 drop_pauses(char *text)
 {
@@ -185,7 +187,7 @@ drop_pauses(char *text)
 	}
 }
 
-/* Without the line that says which trace it is, and when. */
+/* Returns the tree without its first line, which has the trace and its time. */
 const char *
 collect_tree(void)
 {
@@ -252,7 +254,7 @@ collect_number(const char *text)
 	return found;
 }
 
-/* The value of a member of the line that begins at p, as text in it. */
+/* The value of a member in the line that begins at p; it is not copied. */
 static const char *
 member(const char *p, const char *key)
 {

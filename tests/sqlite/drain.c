@@ -36,7 +36,7 @@ print_point(const osp_record *record, int64_t wall_offset_ns)
 		(void) fprintf(out, "%s\n", json.ptr);
 }
 
-/* Empties one ring; how many records it dropped. */
+/* Empties one ring. Returns how many records it has dropped. */
 static uint64_t
 drain_ring(osp_ring *ring, int64_t wall_offset_ns)
 {

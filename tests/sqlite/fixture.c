@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fixture.c
- *	  A traced connection, and what tests do with it.
+ *	  A traced connection, and functions of the tests for it.
  */
 #include "fixture.h"
 

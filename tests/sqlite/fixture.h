@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fixture.h
- *	  A traced connection, and what tests do with it.
+ *	  A traced connection, and functions of the tests for it.
  *
  * The tests of statements are built twice: linked with the library, where its
  * wrappers see every call, and (TEST_BY_HOOK) with the run-time extension, where
@@ -30,29 +30,31 @@
 #define BY_HOOK false
 #endif
 
-/* The expected tree where the two ways differ, as docs/sqlite.md says. */
+/* The expected tree if the wrappers and the hook record different ones, as
+ * docs/sqlite.md describes. */
 #define EXPECT(wrapped, hook) (BY_HOOK ? (hook) : (wrapped))
 
-/* The connection of the test, in memory. */
+/* The connection of the test, to a database in memory. */
 extern sqlite3 *db;
 
-/* Traces a connection, one way or the other. */
+/* Traces a connection, by the wrappers or by the hook. */
 void attach(sqlite3 *conn);
 
-/* Another one, of a file; URI names are allowed. */
+/* Opens and traces another connection, to this file; URI names are allowed. */
 sqlite3 *open_file(const char *name);
 
-/* For cmocka: a connection, and a thread that traces, before and after a test. */
+/* For cmocka: open a connection and begin a trace before a test, and end both after
+ * it. */
 int set_up(void **state);
 int tear_down(void **state);
 
-/* Prepares a statement, which must be possible. */
+/* Prepares a statement. Fails the test if that is not possible. */
 sqlite3_stmt *prepare(const char *sql);
 
-/* Executes statements; the result must be rc. */
+/* Executes statements. Fails the test if the result is not rc. */
 void execute(const char *sql, int rc);
 
-/* The points so far are this tree. */
+/* Asserts that the operations so far are this tree. */
 void expect_tree(const char *expected);
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_memory.c
- *	  Memory runs out, at every single place where some is asked for: by SQLite,
- *	  by us, by the core.
+ *	  Each single allocation fails once: those of SQLite, of this library and of the
+ *	  core.
  */
 #include "fixture.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* The sanitizers have a malloc of their own, and no room for another. */
+/* The sanitizers define malloc themselves, so it cannot be replaced here. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CAN_FAIL 0
 #else
 #define CAN_FAIL 1
 #endif
 
-static long fail_at; /* 0: none; else counts down */
+static long fail_at; /* counts down to the call that fails; 0: none */
 static bool failed;
 
 #if CAN_FAIL
@@ -54,7 +54,7 @@ realloc(void *ptr, size_t size)
 }
 #endif
 
-/* Is our malloc the one that is called? valgrind puts its own before it. */
+/* Is the malloc of this file called? Under valgrind its own one is called. */
 static bool
 can_fail(void)
 {
@@ -63,7 +63,7 @@ can_fail(void)
 	return CAN_FAIL && (preloaded == NULL || strstr(preloaded, "vg") == NULL);
 }
 
-/* A statement within a statement, with a trigger within that. */
+/* Executes a statement inside another one; it fires a trigger. */
 static void
 insert_nested(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
@@ -77,8 +77,8 @@ insert_nested(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 									NULL));
 }
 
-/* No memory of the connection's own: what it says of statements is allocated,
- * too, each time. By the hook it is traced from its opening. */
+/* Switches lookaside memory off, so that SQLite allocates all its objects and can fail
+ * each time. With the hook, the connection is traced from its opening on. */
 static void
 prepare_connection(sqlite3 *conn)
 {
@@ -90,7 +90,7 @@ prepare_connection(sqlite3 *conn)
 		conn, "insert_nested", 0, SQLITE_UTF8, NULL, insert_nested, NULL, NULL);
 }
 
-/* What comes of it does not matter: it may fail anywhere. */
+/* Any of these calls may fail, so their results are ignored. */
 static void
 work(void)
 {
@@ -140,7 +140,7 @@ test_every_allocation_fails(void **state)
 	print_message("# %ld allocations failed, one a time\n", n - 1);
 	assert_true(n > 20 || !can_fail());
 
-	/* The last time all went well: everything was traced. */
+	/* In the last round no allocation failed, so everything was traced. */
 	assert_true(collect_count("sqlite-stop") >= 5);
 	assert_int_equal(collect_count("sqlite-start"),
 					 collect_count("sqlite-stop"));

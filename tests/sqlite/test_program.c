@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_program.c
- *	  The library in an application: contexts, callbacks, threads, forks, and
- *	  that nothing the application sees changes.
+ *	  The library in an application: contexts, callbacks, threads and forks; and the
+ *	  application sees the same results with and without tracing.
  */
 #include "fixture.h"
 
@@ -54,11 +54,11 @@ test_context_in_a_comment(void **state)
 	assert_true(collect_has("\"base_id\": \"" OTHER "\""));
 	assert_false(collect_has("\"base_id\": \"" BASE "\""));
 
-	/* One that does not verify is as if it were not there. */
+	/* A context with an invalid signature is ignored. */
 	select_with_comment("another key");
 	assert_true(collect_has("\"base_id\": \"" BASE "\""));
 
-	/* A thread without a trace has the configured keys. */
+	/* A thread without a trace uses the configured keys. */
 	osp_clean();
 	select_with_comment(KEY);
 	select_with_comment("another key");
@@ -88,7 +88,7 @@ test_context_in_the_uri(void **state)
 	assert_int_equal(collect_count("sqlite-stop"), 1);
 	assert_true(collect_has("\"base_id\": \"" OTHER "\""));
 
-	/* With a signature that is not right there is no trace. */
+	/* With an invalid signature there is no trace. */
 	name[strlen(name) - 1] ^= 1;
 	db = open_file(name);
 	execute("SELECT 2", SQLITE_OK);
@@ -98,7 +98,7 @@ test_context_in_the_uri(void **state)
 	tempdir_remove();
 }
 
-/* The result of a statement with one value. */
+/* Returns the only value of a statement's result. */
 static const char *
 value_of(const char *sql)
 {
@@ -145,12 +145,12 @@ test_sql_functions(void **state)
 	execute("SELECT 2", SQLITE_OK);
 	assert_int_equal(collect_count("sqlite-stop"), 1);
 
-	/* Not for a schema that came from somewhere else. */
+	/* The function may not be used in a schema, which may come from somebody else. */
 	execute("CREATE VIEW v AS SELECT osprofiler_start('x')", SQLITE_OK);
 	execute("SELECT * FROM v", SQLITE_ERROR);
 }
 
-/* What the application's callbacks heard. */
+/* The events that the application's callbacks have received. */
 static char heard[128 * 1024];
 
 static void
@@ -193,7 +193,8 @@ on_profile(void *ctx, const char *sql, sqlite3_uint64 ns)
 	hear(sql);
 }
 
-/* In all orders, the callbacks of old end each other and the one of today. */
+/* sqlite3_trace and sqlite3_profile replace each other and sqlite3_trace_v2. Calls them
+ * in all orders. */
 static const char *
 use_callbacks_of_old(bool traced)
 {
@@ -255,7 +256,8 @@ use_callbacks_of_old(bool traced)
 	return result[traced];
 }
 
-/* The same calls with and without tracing; what the application heard. */
+/* Makes the same calls with or without tracing. Returns the events that the application
+ * received. */
 static const char *
 use_callbacks(bool traced)
 {
@@ -338,7 +340,8 @@ set_errno(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_result_int(ctx, 1);
 }
 
-/* Everything that the application can ask for after each of these. */
+/* Executes statements, and appends everything that the application can ask for after
+ * each of them. */
 static void
 describe(const char *sql, char *out, size_t size)
 {
@@ -430,7 +433,7 @@ test_nothing_changes_for_the_application(void **state)
 #define THREADS    4
 #define STATEMENTS 500
 
-/* Each with statements of its own, on a connection that all use. */
+/* A thread that executes its own statements on a connection that all threads share. */
 static void *
 use_shared_connection(void *conn)
 {
@@ -485,7 +488,7 @@ test_serialised_threads(void **state)
 	(void) collect_tree();
 }
 
-/* Connections that come and go, each without a mutex. */
+/* A thread that opens and closes connections without a mutex. */
 static void *
 use_own_connections(void *unused)
 {
@@ -518,7 +521,8 @@ test_multi_thread_mode(void **state)
 
 static sqlite3_stmt *shared_stmt;
 
-/* Legal in serialised mode, if hardly of use: all step one statement. */
+/* All threads step one statement. In serialised mode that is allowed, though hardly
+ * useful. */
 static void *
 use_shared_statement(void *conn)
 {
@@ -570,7 +574,7 @@ test_interrupt_from_another_thread(void **state)
 	(void) collect_tree();
 }
 
-/* The child leaves the parent's open statement alone. */
+/* A child process does not end the parent's open statement. */
 static void
 test_fork(void **state)
 {
@@ -605,7 +609,8 @@ test_fork(void **state)
 	expect_tree("sqlite  VALUES (1), (2)  1 row\n");
 }
 
-/* Is a statement recorded as one of this process? Of which connection; 0: it is not. */
+/* The number of the connection that recorded this statement in this process; 0: none
+ * did. */
 static long
 recorded_by(const char *statement, pid_t pid)
 {
@@ -625,8 +630,8 @@ recorded_by(const char *statement, pid_t pid)
 	return connection < 1000 ? connection : 0;
 }
 
-/* Each start names its process and its connection: also what a child executes in a
- * connection of its parent. */
+/* Each start has the number of its process and its connection, also if a child process
+ * uses a connection of its parent. */
 static void
 test_process_and_connection(void **state)
 {
@@ -690,8 +695,9 @@ open_use_and_close(long times)
 }
 
 /*
- * Enough to write the ring all round, then: no page more. TEST_CONNECTIONS asks
- * for fewer, where a tool makes all slow and keeps memory of its own.
+ * The first connections write to each page of the ring. After that, further ones
+ * need no more memory. TEST_CONNECTIONS sets a smaller number for tools that are
+ * slow and use memory themselves.
  */
 static void
 test_many_connections(void **state)
@@ -763,9 +769,8 @@ test_options(void **state)
 	attach(db);
 }
 
-/* A megabyte, and bytes that are no UTF-8. */
-/* A handle at the address of another one is known by its own text, also where the
- * other one was not traced. */
+/* If a statement handle gets the address of a finalized one, its own text is recorded,
+ * also if the former one was not traced. */
 static void
 test_same_address(void **state)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_statements.c
- *	  One start, one stop, the right parent and the right outcome, for all that
- *	  SQLite's trace hook reports in a way of its own.
+ *	  Each statement has one start and one stop, the right parent and the right outcome,
+ *	  also where SQLite's trace hook reports it in an unusual way.
  *
- * What it reports, and the test of it:
+ * These are the cases and their tests:
  *
  *	  a plain statement                      test_one_statement
  *	  reset or finalized before its end      test_reset_and_finalize_before_the_end
@@ -128,7 +128,7 @@ stop_at_second(void *ctx, int columns, char **values, char **names)
 	return ++*rows == 2 ? 1 : 0;
 }
 
-/* One that ends its call, and one inside it that goes on to its end. */
+/* A callback that aborts its own sqlite3_exec, and executes another one inside. */
 static int
 exec_inside(void *ctx, int columns, char **values, char **names)
 {
@@ -142,7 +142,8 @@ exec_inside(void *ctx, int columns, char **values, char **names)
 		db, "VALUES (7), (8), (9)", stop_at_second, &rows, NULL);
 }
 
-/* The callback cuts a statement short; SQLite finalizes it past the wrappers. */
+/* The callback aborts a statement. SQLite finalizes it by an internal call that the
+ * wrappers do not see. */
 static void
 test_exec_aborted(void **state)
 {
@@ -165,7 +166,7 @@ test_exec_aborted(void **state)
 		SQLITE_ABORT);
 	if (BY_HOOK)
 	{
-		/* None of them is taken for one whose memory it got. */
+		/* A later statement at the address of an aborted one is recorded as itself. */
 		execute("SELECT 6", SQLITE_OK);
 		execute("SELECT 7", SQLITE_OK);
 		assert_int_equal(collect_count("sqlite-start"), 6);
@@ -193,7 +194,7 @@ test_cannot_be_prepared(void **state)
 		SQLITE_ERROR);
 	assert_string_equal(sqlite3_errmsg(db), "no such column: no_such");
 
-	/* The hook hears nothing of them. */
+	/* SQLite does not report these statements to the hook. */
 	expect_tree(EXPECT("sqlite  SELEC 1  SQLITE_ERROR: near \"SELEC\": syntax "
 					   "error\n"
 					   "sqlite  SELECT no_such  SQLITE_ERROR: no such column: "
@@ -230,7 +231,8 @@ commit_slowly(void *ctx)
 	return 0;
 }
 
-/* What the commit takes is no trigger's time; nothing is known of its end. */
+/* The time of the commit does not count as the trigger's. The hook does not report the
+ * end of the trigger. */
 static void
 test_trigger_before_slow_commit(void **state)
 {
@@ -259,7 +261,7 @@ test_trigger_before_slow_commit(void **state)
 	assert_true(collect_has("\"elapsed_is\": \"at least\""));
 }
 
-/* In a transaction the statement's end is no commit. */
+/* In a transaction the end of a statement is no commit. */
 static void
 test_trigger_in_transaction(void **state)
 {
@@ -289,7 +291,7 @@ test_foreign_key_actions(void **state)
 	assert_true(collect_has("\"changes\": 2"));
 }
 
-/* Runs the SQL that is its argument. */
+/* Executes the SQL that is its argument. */
 static void
 run_nested(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
@@ -355,8 +357,8 @@ execute_with(const char *sql, const char *value, int expected)
 	(void) sqlite3_finalize(stmt);
 }
 
-/* Values of parameters are neither in messages nor in the texts of statements that
- * SQLite builds of them; what runs in a statement with a secret is masked. */
+/* Values of parameters are hidden in messages, and in the texts of statements that
+ * SQLite builds from them. Statements inside one that may hold a secret are masked. */
 static void
 test_values(void **state)
 {
@@ -373,14 +375,14 @@ test_values(void **state)
 	execute_with("SELECT run(?)", "SELECT 'LEAK'", SQLITE_ROW);
 	execute_with("SELECT run(?)", "SELECT run('SELECT ''LEAK''')", SQLITE_ROW);
 	execute("SELECT 'password', run('SELECT ''LEAK''')", SQLITE_OK);
-	/* A message with a secret that is not in the statement. */
+	/* This message contains a secret that is not in the statement. */
 	execute("CREATE TRIGGER no BEFORE DELETE ON t BEGIN"
 			" SELECT raise(ABORT, 'password=LEAK'); END",
 			SQLITE_OK);
 	execute("INSERT INTO t VALUES (1)", SQLITE_OK);
 	execute("DELETE FROM t", SQLITE_CONSTRAINT);
 	assert_true(BY_HOOK || collect_has("\"password=***\""));
-	/* Behind the first quote of a text that does not parse. */
+	/* In a text that does not parse, everything after the first quote is hidden. */
 	execute("'LEAK'", SQLITE_ERROR);
 	execute("ALTER \"LEAK\"", SQLITE_ERROR);
 	assert_false(collect_has("LEAK"));
@@ -393,7 +395,7 @@ test_values(void **state)
 	assert_non_null(strstr(collect_tree(), "SELECT '***'  1 row\n"));
 }
 
-/* A runs, then B, then A again, which runs C: C is A's. */
+/* Statement A is stepped, then B, then A again, which executes C. C belongs to A. */
 static void
 test_nested_in_one_of_two(void **state)
 {
@@ -444,7 +446,7 @@ test_explain(void **state)
 		strstr(collect_tree(), "sqlite  EXPLAIN QUERY PLAN SELECT 2"));
 }
 
-/* What SQLite does with its own schema is its own. */
+/* Statements that SQLite executes on its own schema are not recorded. */
 static void
 test_work_on_the_schema(void **state)
 {
@@ -487,7 +489,7 @@ test_prepared_anew(void **state)
 	assert_int_equal(sqlite3_step(stmt), SQLITE_ERROR);
 	assert_int_equal(sqlite3_finalize(stmt), SQLITE_ERROR);
 
-	/* Without the log the hook takes the first of two stops for the end. */
+	/* Without SQLite's log, the hook takes the first of two stops for the end. */
 	expect_tree(EXPECT("sqlite  CREATE TABLE t(a);\n"
 					   "sqlite  INSERT INTO t VALUES (1)\n"
 					   "sqlite  ALTER TABLE t ADD b\n"
@@ -529,7 +531,7 @@ test_busy(void **state)
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	db = mine;
 
-	/* Steps that follow without a reset are not reported by the hook. */
+	/* The hook does not report further steps if the statement was not reset before. */
 	expect_tree(EXPECT(
 		"sqlite  INSERT INTO t VALUES (1)  SQLITE_BUSY: database is locked\n"
 		"sqlite  INSERT INTO t VALUES (1)  SQLITE_BUSY: database is locked\n"
@@ -556,7 +558,8 @@ test_refused_commit(void **state)
 	assert_int_equal(collect_count("sqlite-stop"), 2);
 }
 
-/* An extended code and SQLite's message, and no code of the call before. */
+/* An error has its extended code and SQLite's message, and not the code of an earlier
+ * call. */
 static void
 test_errors(void **state)
 {
@@ -622,7 +625,7 @@ sleep_2ms(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_result_int(ctx, 1);
 }
 
-/* SQLite itself counts in milliseconds. */
+/* SQLite itself only measures milliseconds. */
 static void
 test_time(void **state)
 {
@@ -635,7 +638,8 @@ test_time(void **state)
 	assert_int_not_equal(collect_elapsed("statement", "SELECT 1") % 1000000, 0);
 }
 
-/* A refused close is none, and statements outlive their connection. */
+/* A connection that refuses to close stays traced, and statements may outlive their
+ * connection. */
 static void
 test_close(void **state)
 {
@@ -652,7 +656,7 @@ test_close(void **state)
 	db = open_file(":memory:");
 }
 
-/* Tracing begins in the midst of a statement: that one is not traced. */
+/* If tracing begins in the middle of a statement, that statement is not traced. */
 static void
 test_switched_on_late(void **state)
 {
@@ -670,7 +674,7 @@ test_switched_on_late(void **state)
 	expect_tree("sqlite  VALUES (1), (2)  1 row\n");
 }
 
-/* And ends in the midst of one: its stop comes then. */
+/* If tracing ends in the middle of a statement, its stop is recorded at that moment. */
 static void
 test_switched_off_early(void **state)
 {
@@ -686,8 +690,8 @@ test_switched_off_early(void **state)
 	expect_tree("sqlite  VALUES (1), (2)  1 row\n");
 }
 
-/* A cursor that is left open longer than the point it belongs to. */
-/* A connection that was not traced for long is, as soon as a thread begins. */
+/* A connection that was not traced for a long time is traced again as soon as a thread
+ * begins a trace. */
 static void
 test_traced_after_a_pause(void **state)
 {
@@ -736,14 +740,14 @@ start_point(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	(void) argc;
 	(void) argv;
 
-	/* Drawn in the order of their microseconds. */
+	/* Operations are drawn in the order of their microseconds, so they must differ. */
 	(void) usleep(10);
 	osp_start("inside", NULL);
 	osp_stop(NULL);
 	sqlite3_result_int(ctx, 1);
 }
 
-/* The application's points and its SQL are one tree. */
+/* The application's own operations and its SQL are in one tree. */
 static void
 test_with_own_points(void **state)
 {

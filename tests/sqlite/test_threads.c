@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_threads.c
- *	  Connections of the run-time extension that sleep, and threads that wake them
- *	  while others use, open and close them.
+ *	  Connections of the run-time extension sleep while nothing is traced. Threads wake
+ *	  them while other threads use, open and close them.
  */
 #include "fixture.h"
 
@@ -11,10 +11,10 @@
 #define THREADS 3
 #define ROUNDS  30
 
-/* After so many statements without a trace a connection sleeps. */
+/* A connection sleeps after this number of statements that were not traced. */
 #define PAUSE 1100
 
-static bool over; /* the threads without a trace are to end */
+static bool over; /* the threads without a trace have to end */
 
 static bool
 run(sqlite3 *conn, const char *sql)
@@ -36,7 +36,7 @@ run_often(sqlite3 *conn, int times)
 	return sqlite3_finalize(stmt) == SQLITE_OK && done;
 }
 
-/* Traces, and so wakes whatever sleeps, again and again. */
+/* Begins a trace again and again, which wakes the connections. */
 static void *
 trace_now_and_then(void *conn)
 {
@@ -55,7 +55,7 @@ trace_now_and_then(void *conn)
 	return NULL;
 }
 
-/* Connections that sleep from their opening, and are gone soon. */
+/* Opens and closes connections, which sleep from the beginning. */
 static void *
 open_and_close(void *unused)
 {
@@ -71,7 +71,7 @@ open_and_close(void *unused)
 	return NULL;
 }
 
-/* A connection that is used all the while, and never traced. */
+/* Uses a connection all the time, and never traces. */
 static void *
 use_untraced(void *conn)
 {
@@ -121,7 +121,8 @@ test_woken_in_use(void **state)
 		join(others[i]);
 	assert_int_equal(sqlite3_close(idle), SQLITE_OK);
 
-	/* Some may not have been seen, where the connection was busy. */
+	/* Some statements may be missing, because the connection was busy when a trace
+	 * began. */
 	assert_true(collect_count("sqlite-start") > 0);
 	assert_in_range(collect_count("sqlite-start"), 1, THREADS * ROUNDS * 2);
 	assert_int_equal(collect_count("sqlite-start"),
@@ -137,7 +138,8 @@ trace_once(void *conn)
 	return run(conn, "SELECT 5") ? NULL : "traced";
 }
 
-/* Nobody has the connection when another thread begins: it misses nothing. */
+/* No thread uses the connection when another thread begins a trace, so no statement is
+ * missing. */
 static void
 test_woken_by_another_thread(void **state)
 {
@@ -151,7 +153,8 @@ test_woken_by_another_thread(void **state)
 	expect_tree("sqlite  SELECT 5  1 row\n");
 }
 
-/* By a thread that does not use it: its own statements are not traced. */
+/* Begins a trace in a thread that does not use the connection. Another thread's
+ * statements are not traced. */
 static void *
 only_begin(void *unused)
 {

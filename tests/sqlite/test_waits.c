@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_waits.c
- *	  What statements wait for: locks of other connections, and checkpoints; and
- *	  that the program's busy handler and timeout work as they do without us.
+ *	  Statements wait for locks of other connections, and for checkpoints. The program's
+ *	  busy handler and timeout work as they do without tracing.
  */
 #include "fixture.h"
 
@@ -10,7 +10,7 @@
 
 #include "tempdir.h"
 
-/* A second connection, which is not traced and has the lock. */
+/* A second connection, which is not traced and holds the lock. */
 static sqlite3 *other;
 static sqlite3 *in_memory;
 static char file[256];
@@ -43,12 +43,12 @@ tear_down_file(void **state)
 	return tear_down(state);
 }
 
-/* The program's handler: what it was called with. */
+/* The calls of the program's busy handler. */
 typedef struct calls
 {
 	int count;
 	int last;
-	int release_at; /* the other connection lets go */
+	int release_at; /* the call that releases the lock */
 } calls;
 
 static int
@@ -91,7 +91,7 @@ test_handler_of_the_program(void **state)
 				3 * 1000000);
 }
 
-/* One that gives up at once, and none at all. */
+/* A busy handler that gives up at once, and no handler. */
 static void
 test_handler_that_gives_up(void **state)
 {
@@ -109,7 +109,7 @@ test_handler_that_gives_up(void **state)
 	execute_other("COMMIT");
 }
 
-/* SQLite's own handler comes by ours, and the timeout remains what it is. */
+/* SQLite's own handler is called through ours, and the timeout stays the same. */
 static void
 test_timeout(void **state)
 {
@@ -131,7 +131,7 @@ test_timeout(void **state)
 	execute_other("COMMIT");
 }
 
-/* With a WAL there are other locks, so it is recorded that there is one. */
+/* With a WAL, other locks are waited for, so the journal mode is recorded. */
 static void
 test_wait_with_a_wal(void **state)
 {
@@ -147,7 +147,7 @@ test_wait_with_a_wal(void **state)
 	assert_true(collect_has("\"journal\": \"wal\""));
 }
 
-/* Reading the schema, before there is anything to execute. */
+/* A statement waits while it is prepared, because SQLite reads the schema. */
 static void
 test_wait_while_preparing(void **state)
 {
@@ -163,7 +163,7 @@ test_wait_while_preparing(void **state)
 	assert_true(collect_has("\"busy\": {\"count\": 2, \"ms\": "));
 }
 
-/* A line of the tree, to its end. */
+/* Asserts that the tree has this line for a checkpoint. */
 static void
 expect_checkpoint(const char *mode, int moved, int pages)
 {
@@ -183,7 +183,7 @@ static const char fill[] =
 	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300)"
 	"INSERT INTO t SELECT randomblob(4000) FROM n";
 
-/* The statement that made the WAL long enough pays for it. */
+/* The checkpoint belongs to the statement that made the WAL too long. */
 static void
 test_automatic_checkpoint(void **state)
 {
@@ -214,7 +214,7 @@ test_automatic_checkpoint(void **state)
 	assert_true(collect_has("\"checkpoint\": {\"pages\": "));
 }
 
-/* By the program's own call, whatever it asks for. */
+/* Checkpoints by the program's own call, with all arguments. */
 static void
 test_checkpoint_of_the_program(void **state)
 {
@@ -237,7 +237,7 @@ test_checkpoint_of_the_program(void **state)
 	assert_string_equal(sqlite3_errmsg(db), "unknown database: nosuch");
 }
 
-/* A reader keeps the checkpoint from ending: the busy handler is asked. */
+/* A reader keeps the checkpoint from ending, so the busy handler is called. */
 static void
 test_checkpoint_that_waits(void **state)
 {
@@ -264,7 +264,7 @@ sleep_in_sql(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_result_int(ctx, 1);
 }
 
-/* Steps through what a statement returns, with a pause behind each row. */
+/* Steps through the rows of a statement, with a pause after each. */
 static void
 fetch_slowly(sqlite3_stmt *stmt, unsigned pause_ms)
 {
@@ -272,8 +272,8 @@ fetch_slowly(sqlite3_stmt *stmt, unsigned pause_ms)
 		assert_int_equal(usleep(pause_ms * 1000), 0);
 }
 
-/* What the program does between two rows, or before it ends the statement, is no work
- * of SQLite: the time at work is told beside. */
+/* The time between two rows, or before the program ends the statement, is not SQLite's
+ * work, so the working time is recorded separately. */
 static void
 test_pauses_between_rows(void **state)
 {
@@ -313,7 +313,8 @@ test_pauses_between_rows(void **state)
 	}
 }
 
-/* A function that SQL calls works for the statement, and short ones have no pauses. */
+/* The time of a function that SQL calls counts as the statement's. Short statements
+ * have no pauses. */
 static void
 test_no_pauses(void **state)
 {
@@ -329,7 +330,7 @@ test_no_pauses(void **state)
 	assert_false(collect_has("\"active_ms\""));
 }
 
-/* Linked with the library nobody measures how long a statement waits for the disk. */
+/* In a program that is linked with the library, the time for syncs is not measured. */
 static void
 test_unmeasured(void **state)
 {

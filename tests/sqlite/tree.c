@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tree.c
- *	  Prints the points of a file, one notification a line, as a tree without
- *	  times and ids.
+ *	  Prints the notifications of a file, one a line, as a tree without times and ids.
  */
 #include <stdio.h>
 #include <stdlib.h>

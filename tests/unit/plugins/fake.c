@@ -21,7 +21,8 @@ struct osp_driver_conn
 	int store;
 };
 
-/* A line that its writer was killed in is no point, whatever follows. */
+/* Ends a line that a killed writer has left incomplete, so that it is not taken for a
+ * point. */
 static void
 end_cut_line(int store)
 {
@@ -68,7 +69,7 @@ fake_open(const osp_driver_options *options, osp_driver_conn **out,
 	return OSP_OK;
 }
 
-/* Counts an order down; true if it was not zero. */
+/* Decrements an order. Returns whether it was not zero. */
 static bool
 is_ordered(uint32_t *order)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fake.h
- *	  A driver for tests: stores points as lines of a file, and fails, refuses
- *	  or dawdles as it is told.
+ *	  A driver for tests: stores points as lines of a file, and fails, refuses points or
+ *	  delays as a test orders.
  *
- * fake:///DIR keeps points in DIR/store and takes orders from DIR/control, which
- * is mapped by driver and test, in whatever processes. A line is the point's
- * source, in hex, its sequence and its JSON. Each point is one write, so that a process killed at any
- * time leaves any part of a batch stored. A write that the kill cut short has
- * stored nothing: the next to open the store ends the line with FAKE_CUT.
+ * fake:///DIR stores points in DIR/store and takes orders from DIR/control, which the
+ * driver and the test map, also in different processes. A line has the point's source,
+ * in hex, its sequence and its JSON. Each point is written by one call, so a process
+ * that is killed may leave any part of a batch stored. If the kill interrupts such a
+ * call, the point does not count as stored: the next process that opens the store ends
+ * the line with FAKE_CUT.
  */
 #ifndef TEST_FAKE_H
 #define TEST_FAKE_H
@@ -29,7 +30,7 @@ typedef struct fake_control
 	uint32_t notifies;
 	uint32_t largest;          /* batch */
 	uint32_t last;             /* it was opened as the last connection */
-	char state_directory[256]; /* "": it was opened without */
+	char state_directory[256]; /* "": opened without a state directory */
 } fake_control;
 
 #endif /* TEST_FAKE_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * plugin.c
- *	  Driver plug-ins for test_driver: one that is right, others that are wrong
- *	  in one way each. The Makefile says which by PLUGIN, the scheme, and one
- *	  macro of its own.
+ *	  Driver plug-ins for test_driver: one is valid, each of the others has one fault.
+ *	  The Makefile selects the plug-in by PLUGIN, the scheme, and by a macro for the
+ *	  fault.
  */
 #include "osprofiler/driver.h"
 
