@@ -30,8 +30,8 @@ put_statement(osp_writer *w, long number)
 	osp_put_str(w, OSP_STR("user"), OSP_STR("api"));
 }
 
-/* Writes one point. While the ring grows, a point that finds it full is dropped, which
- * makes the ring grow. Later this function waits until the ring has room. */
+/* Writes one point. Once the ring has grown to its default size, waits until it has
+ * room. Before that it does not wait, because a full ring is what makes the ring grow. */
 static void
 write_point(osp_producer *p, osp_record_kind kind, const osp_point_ids *ids,
 			long number)

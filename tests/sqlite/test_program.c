@@ -193,8 +193,8 @@ on_profile(void *ctx, const char *sql, sqlite3_uint64 ns)
 	hear(sql);
 }
 
-/* sqlite3_trace and sqlite3_profile replace each other and sqlite3_trace_v2. Calls them
- * in all orders. */
+/* Calls sqlite3_trace, sqlite3_profile and sqlite3_trace_v2 in all orders. Each of them
+ * may end the callbacks of another. */
 static const char *
 use_callbacks_of_old(bool traced)
 {
@@ -609,8 +609,8 @@ test_fork(void **state)
 	expect_tree("sqlite  VALUES (1), (2)  1 row\n");
 }
 
-/* The number of the connection that recorded this statement in this process; 0: none
- * did. */
+/* The number of the connection that recorded this statement in the process pid; 0: it
+ * is not recorded. */
 static long
 recorded_by(const char *statement, pid_t pid)
 {

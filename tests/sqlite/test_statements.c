@@ -231,8 +231,8 @@ commit_slowly(void *ctx)
 	return 0;
 }
 
-/* The time of the commit does not count as the trigger's. The hook does not report the
- * end of the trigger. */
+/* The time of the commit does not count as the trigger's. It is not known exactly when
+ * the trigger ended, so its elapsed time is a bound. */
 static void
 test_trigger_before_slow_commit(void **state)
 {
