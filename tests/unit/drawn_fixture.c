@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * drawn_fixture.c
- *	  Traces for the tests of the drawn tree, and how they are drawn.
+ *	  Traces for the tests of the drawn tree, and functions that draw them.
  */
 #include "tap.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * failing_alloc.c
- *	  An allocator for tests: it can fail its n-th call, and knows what was not
- *	  given back.
+ *	  An allocator for tests, which can fail its n-th call, and counts the blocks that
+ *	  were not freed.
  */
 #include "failing_alloc.h"
 

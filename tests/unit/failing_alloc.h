@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * failing_alloc.h
- *	  An allocator for tests: it can fail its n-th call, and knows what was not
- *	  given back.
+ *	  An allocator for tests, which can fail its n-th call, and counts the blocks that
+ *	  were not freed.
  *
- * A module is tested against memory running out like this:
+ * This is how to test that a module handles each failed allocation:
  *
  *	  failing_alloc fa;
  *
@@ -19,28 +19,26 @@
 typedef struct failing_alloc
 {
 	osp_allocator alc;
-	size_t calls;   /* allocations asked for in this round */
+	size_t calls;   /* allocations in this round */
 	size_t fail_at; /* the call that fails, counting from 1; 0: none */
-	bool failed;    /* did that call come? */
-	long live;      /* blocks not given back */
-	size_t largest; /* bytes that were asked for in one call */
-	bool done;      /* a round came to its end without a failure */
+	bool failed;    /* has that call happened? */
+	long live;      /* blocks that are not freed */
+	size_t largest; /* the largest size of one call */
+	bool done;      /* a round has ended without a failed call */
 } failing_alloc;
 
-/* Fails the first allocation. */
+/* Begins with a round that fails the first allocation. */
 void failing_alloc_init(failing_alloc *fa);
 
-/* Ends a round: the next one fails the next call, unless this one was the first
- * in which no call failed.
- */
+/* Ends a round. The next round fails the next call. If no call failed in this round, it
+ * was the last one. */
 void failing_alloc_next(failing_alloc *fa);
 
-/* Ends a round of work that came to STATUS: all must have been given back, and
- * the work failed for want of memory just if an allocation did.
- */
+/* Ends a round of work that has returned STATUS. Asserts that all blocks were freed,
+ * and that the work returned OSP_ENOMEM exactly if an allocation failed. */
 void failing_alloc_check(failing_alloc *fa, osp_status status);
 
-/* Never fails, only counts. */
+/* Makes an allocator that never fails, and only counts. */
 void failing_alloc_init_counting(failing_alloc *fa);
 
 #endif /* TEST_FAILING_ALLOC_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * findings_fixture.c
- *	  Traces for the tests of findings, and what is found in them.
+ *	  Traces for the tests of findings, and functions that explain them.
  */
 #include "tap.h"
 

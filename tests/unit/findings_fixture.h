@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * findings_fixture.h
- *	  Traces for the tests of findings, and what is found in them.
+ *	  Traces for the tests of findings, and functions that explain them.
  */
 #ifndef TEST_FINDINGS_FIXTURE_H
 #define TEST_FINDINGS_FIXTURE_H
@@ -14,46 +14,51 @@
 
 /* ---- recorded traces (tests/vectors/findings) ---- */
 
-/* Hands each point of a trace to add, which gets the report. */
+/* Calls add for each point of a recorded trace; its ctx is the report. */
 osp_status findings_read(const char *name, osp_point_fn add,
 						 osp_report *report);
 
-/* Adds the points of a trace. */
+/* Adds the points of a recorded trace to the report. */
 osp_status findings_read_points(osp_report *report,
 								const char *name) OSP_MUST_CHECK;
 
-/* A trace; returned owned. */
+/* Returns the report of a recorded trace, owned. */
 osp_report *findings_trace(const char *name);
 
-/* What is found in a trace, as JSON; out is made here. */
+/* Writes the findings of a recorded trace to out as JSON. This function initialises
+ * out. */
 void findings_of(const char *name, osp_buf *out);
 
 /* ---- traces that a test makes ---- */
 
-/* A point of FINDINGS_BASE; info is what its info begins with, "\"db\": {…}, ". */
+/* Adds a point of the trace FINDINGS_BASE. info is the beginning of its info, "\"db\":
+ * {…}, ". */
 void findings_add(osp_report *report, const char *name, const char *id,
 				  const char *parent, const char *host, int ms,
 				  const char *info);
 
-/* A statement of so many ms after the last; stop is what its stop's info begins
- * with. */
+/* Adds a statement that takes ms milliseconds and begins at *at, where the last one has
+ * ended. stop is the beginning of its stop's info. */
 void findings_add_statement(osp_report *report, const char *name,
 							const char *statement, int *at, int ms,
 							const char *stop);
 
-/* What is found, as JSON and in words, both made here; frees the report. */
+/* Writes the findings as JSON and in words. Initialises both buffers, and frees the
+ * report. */
 void findings_explain(osp_report *report, osp_buf *json, osp_buf *words);
 
-/* ---- what is found ---- */
+/* ---- findings ---- */
 
-/* The words; returns how many causes there are. */
+/* Writes the findings in words. Returns the number of causes. */
 size_t findings_draw(osp_report *report, const osp_draw_options *options,
 					 osp_buf *text);
 
-/* The number behind a key, from *at on, which moves there; -1: there is none. */
+/* The number after the next occurrence of a key, searched from *at on. *at becomes the
+ * place of the number. -1: the key does not occur. */
 double findings_number(const char **at, const char *key);
 
-/* Shares are in order, each is worth telling, and together they are the whole. */
+/* Asserts that the shares are in descending order, that none is too small, and that
+ * they add up to the whole. */
 void findings_assert_shares(const char *json);
 
 #endif /* TEST_FINDINGS_FIXTURE_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * points.c
- *	  Records and notifications for the tests of what is made of them.
+ *	  Records and notifications for tests.
  */
 #include "tap.h"
 

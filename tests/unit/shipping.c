@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * shipping.c
- *	  What the tests of the shipper share.
+ *	  Shared by the tests of the shipper.
  */
 #include "tap.h"
 
@@ -245,7 +245,7 @@ shipping_produce(osp_producer *producer, int n, int from, int to)
 	return committed;
 }
 
-/* The file as a text, for the caller to free. */
+/* Returns the text of the file. The caller frees it. */
 static char *
 read_store(const shipping *ship)
 {
@@ -264,7 +264,7 @@ read_store(const shipping *ship)
 	return text;
 }
 
-/* A number for the source and the sequence at the begin of a line. */
+/* A number made from the source and the sequence at the beginning of a line. */
 static uint64_t
 place_of(const char *line)
 {
@@ -277,7 +277,7 @@ place_of(const char *line)
 	return hash;
 }
 
-/* Point i arrived, from this place. */
+/* Counts point i, which arrived from this source with this sequence. */
 static void
 count_point(shipping_arrived *arrived, uint64_t *seen, long i, uint64_t place)
 {

@@ -14,10 +14,10 @@ typedef struct raw_context
 	char hmac[OSP_HMAC_HEX_LEN + 1];
 } raw_context;
 
-/* Signs info as it is. */
+/* Signs info without encoding it. */
 void sign_text(raw_context *out, const char *key, osp_str info);
 
-/* Encodes json and signs that. */
+/* Encodes json as base64, and signs that. */
 void sign_json(raw_context *out, const char *key, osp_str json);
 
 #endif /* TEST_SIGN_RAW_H */

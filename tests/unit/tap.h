@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tap.h
- *	  What every unit test includes: cmocka, in the order it wants.
+ *	  Included by every unit test: cmocka and the headers that it needs before it.
  */
 #ifndef TEST_TAP_H
 #define TEST_TAP_H

@@ -9,7 +9,7 @@
 /* Makes a directory, mode 0700, and returns its absolute path (static). */
 const char *tempdir_make(void);
 
-/* Removes the directory made last, with everything in it. */
+/* Removes the directory that was made last, with everything in it. */
 void tempdir_remove(void);
 
 /* Removes any other directory, with everything in it. */

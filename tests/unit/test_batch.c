@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_batch.c
- *	  Batches of notifications: what drivers see of them, what does not fit.
+ *	  Batches of notifications: what drivers see of them, and notifications that do not
+ *	  fit.
  */
 #include "tap.h"
 
@@ -29,7 +30,7 @@ make_record(point_record *point, const char *name, int number)
 	point_end(point);
 }
 
-/* The same parts as a reader finds in the same JSON. */
+/* Asserts that the parts are those that a reader finds in the same JSON. */
 static void
 assert_as_read(const osp_notification *item)
 {
@@ -52,7 +53,7 @@ assert_as_read(const osp_notification *item)
 	osp_buf_term(&scratch);
 }
 
-/* The values are those that a reader finds in the texts. */
+/* Asserts that the values are those that a reader finds in the texts. */
 static void
 assert_values(const osp_notification *item)
 {
@@ -125,7 +126,7 @@ test_records(void **state)
 	osp_batch_free(NULL);
 }
 
-/* The attributes of a start, of different sizes and kinds by their number. */
+/* Writes attributes of a start. Their sizes and types depend on number. */
 static void
 put_start(osp_writer *w, int number)
 {
@@ -147,8 +148,8 @@ put_start(osp_writer *w, int number)
 			w, OSP_STR("long"), osp_str_n(long_text, sizeof(long_text)));
 }
 
-/* Attributes that come again have the same JSON each time, as have those between them,
- * more than are kept. */
+/* Attributes that are written again have the same JSON each time, also if more other
+ * attributes were written meanwhile than are kept. */
 static void
 test_again(void **state)
 {
@@ -196,7 +197,7 @@ pick(unsigned *seed, int choices)
 	return (int) (*seed >> 16) % choices;
 }
 
-/* An attribute of some kind; those with one number are of one type and key. */
+/* Writes an attribute. Its type and key depend on kind only, its value on seed. */
 static void
 put_some(osp_writer *w, unsigned *seed, int kind)
 {
@@ -240,8 +241,8 @@ put_some(osp_writer *w, unsigned *seed, int kind)
 	}
 }
 
-/* Attributes that many stops share but for their values; some are too many or too long
- * to be kept. */
+/* Writes attributes of a stop. For the same shape they differ in their values only.
+ * Some shapes have too many or too long attributes to be kept. */
 static void
 put_stop(osp_writer *w, unsigned *seed, int shape)
 {
@@ -273,7 +274,7 @@ put_stop(osp_writer *w, unsigned *seed, int shape)
 		osp_put_end(w);
 }
 
-/* An origin that changes now and then, also to texts with escapes. */
+/* Returns an origin that changes from time to time, also to texts with escapes. */
 static osp_origin
 some_origin(unsigned *seed)
 {
@@ -292,7 +293,8 @@ some_origin(unsigned *seed)
 	return origin;
 }
 
-/* Stops that differ in values only, or hardly, have the JSON that each has alone. */
+/* Stops that differ in their values only, or little more, have the same JSON in a batch
+ * as alone. */
 static void
 test_stops_alike(void **state)
 {
@@ -329,7 +331,7 @@ test_stops_alike(void **state)
 	osp_batch_free(batch);
 }
 
-/* Attributes that are no longer whole, behind those that were kept. */
+/* Incomplete attributes follow valid ones that were kept. */
 static void
 test_damaged_attributes(void **state)
 {
@@ -368,7 +370,7 @@ test_damaged_attributes(void **state)
 	osp_batch_free(batch);
 }
 
-/* Objects in objects, deeper than a record may have them. */
+/* Objects are nested more deeply than a record allows. */
 static void
 test_deep_attributes(void **state)
 {
@@ -413,7 +415,8 @@ add_with_ids(osp_batch *batch, const char *name, const char *base,
 					 OSP_OK);
 }
 
-/* No values: the parent is no UUID, a text has escapes, the time is none. */
+/* A notification has no values if its parent is no UUID, a text has escapes, or its
+ * time cannot be read. */
 static void
 test_without_values(void **state)
 {
@@ -447,7 +450,8 @@ test_json(void **state)
 	(void) state;
 	assert_non_null(batch);
 
-	/* What is in our bytes stays as it is; the rest is brought into them. */
+	/* JSON in the form of json.dumps is not changed; other JSON is brought into that
+	 * form. */
 	assert_int_equal(
 		osp_batch_add_json(
 			batch, OSP_STR("{\"name\":\"a-stop\", " FOREIGN_HEAD "}"), &place),
@@ -476,7 +480,8 @@ test_json(void **state)
 	osp_batch_free(batch);
 }
 
-/* Nothing of what did not fit stays, and there is room again after a reset. */
+/* A notification that does not fit leaves nothing behind. After a reset there is room
+ * again. */
 static void
 test_full(void **state)
 {
@@ -511,7 +516,7 @@ test_full(void **state)
 	osp_batch_free(batch);
 }
 
-/* An addition that fails lets the memory move, too. */
+/* An addition that fails may move the memory, too. */
 static void
 test_items_after_failure(void **state)
 {
@@ -528,7 +533,7 @@ test_items_after_failure(void **state)
 		OSP_OK);
 	assert_batch(batch);
 
-	/* What is 400 kB becomes three times as much, for which there is no room. */
+	/* A text of 400 kB becomes three times as long by its escapes, and does not fit. */
 	osp_buf_init(&large, &osp_allocator_default, 1 << 20);
 	osp_buf_add_str(&large, OSP_STR("{" FOREIGN_HEAD ", \"name\": \""));
 	for (i = 0; i < 200000; i++)

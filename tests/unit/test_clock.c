@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_clock.c
- *	  The clock that goes by the processor's counter: as CLOCK_MONOTONIC goes,
- *	  and, with a counter of ours, whatever happens to counters.
+ *	  The clock that reads the processor's counter. It is compared with CLOCK_MONOTONIC.
+ *	  Tests with a simulated counter try everything that may happen to a counter.
  */
 #include "tap.h"
 
@@ -16,13 +16,14 @@
 #define MS     INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
 
-/* A counter of ours has 14 ticks in 5 ns. */
+/* The simulated counter has 14 ticks in 5 ns. */
 #define TICKS(ns) ((uint64_t) (ns) / 5 * 14)
 
 #define START_NS    (1000 * SECOND)
 #define START_TICKS TICKS(77 * SECOND)
 
-/* The clock is set when both have gone on from the start by so much. */
+/* Sets the clock when the counter and the time have advanced by these amounts since the
+ * start. */
 static int64_t
 set_at(osp_clock *clock, uint64_t ticks, int64_t ns)
 {
@@ -30,7 +31,7 @@ set_at(osp_clock *clock, uint64_t ticks, int64_t ns)
 	return osp__clock_sample(clock, ticks - 30, START_NS + ns, ticks + 30);
 }
 
-/* What it is set to go on for, in ns. */
+/* How long the clock may be used before it must be set again, in ns. */
 static int64_t
 goes_on(const osp_clock *clock)
 {
@@ -43,7 +44,7 @@ assert_used(const osp_clock *clock)
 	assert_in_range(goes_on(clock), MS - 1000, MS);
 }
 
-/* A clock that was set every millisecond, and knows how long a tick is. */
+/* Returns a clock that was set every millisecond, and so knows how long a tick is. */
 static osp_clock
 known_clock(int64_t *until)
 {
@@ -90,7 +91,8 @@ test_rarely_set(void **state)
 	assert_used(&clock);
 }
 
-/* Something ran while the time was read: nobody knows where between. */
+/* The process was interrupted while the time was read, so it is unknown to which tick
+ * the time belongs. */
 static void
 test_interrupted(void **state)
 {
@@ -124,7 +126,7 @@ test_slewed(void **state)
 	}
 }
 
-/* The machine is paused, and its counter counts on; or is moved to another with
+/* The machine is paused while its counter continues, or is moved to a machine with
  * another counter. */
 static void
 assert_learns_again(uint64_t jump, int64_t pace)
@@ -155,7 +157,7 @@ test_jumps(void **state)
 	assert_learns_again(0, 150);
 }
 
-/* What went on too fast waits for the time, and what went too slowly follows. */
+/* If the clock was too fast, it waits for the time; if it was too slow, it catches up. */
 static void
 test_never_back(void **state)
 {
@@ -171,13 +173,14 @@ test_never_back(void **state)
 	assert_int_equal(set_at(&clock, TICKS(set + 600 * US), set + 601 * US),
 					 START_NS + set + 601 * US);
 
-	/* No later than what it would have told before it had to be set. */
+	/* It is not later than the last time that the clock would have shown before it had
+	 * to be set. */
 	assert_in_range(set_at(&clock, TICKS(set + 90 * MS), set + 700 * US),
 					START_NS + set + 1600 * US,
 					START_NS + set + 1602 * US);
 }
 
-/* The counter is behind where it was: the time is what counts. */
+/* If the counter has gone back, the time of CLOCK_MONOTONIC is used. */
 static void
 test_counter_back(void **state)
 {
@@ -188,7 +191,7 @@ test_counter_back(void **state)
 	assert_int_equal(set_at(&clock, TICKS(ns - MS) - 1, ns), START_NS + ns);
 }
 
-/* No counter counts like this. */
+/* No processor's counter has such a rate, so it is not used. */
 static void
 test_absurd(void **state)
 {
@@ -238,9 +241,10 @@ counter_is_trusted(void)
 }
 
 /*
- * Goes by it for 300 ms. Both sides of it are read from CLOCK_MONOTONIC; it may be
- * off by 1 us, and on a machine that is slow to read it, by what that takes.
- * Returns whether it was the counter's at the end.
+ * Uses the clock for 300 ms, and compares it with CLOCK_MONOTONIC, which is read
+ * before and after it. The difference may be 1 us, or the time that reading
+ * CLOCK_MONOTONIC takes if that is longer. Returns whether the clock used the
+ * counter at the end.
  */
 static bool
 goes_with_the_time(void)
@@ -266,7 +270,7 @@ goes_with_the_time(void)
 	return clock.known;
 }
 
-/* The counter is not read before a producer has found out whether it may be. */
+/* The counter is not used before a producer has found out that it may be used. */
 static void
 test_real(void **state)
 {

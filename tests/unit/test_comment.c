@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_comment.c
- *	  Contexts in SQL comments: where they count, where they do not, how they
+ *	  Contexts in SQL comments: where they are found, where they are not, and how they
  *	  are written.
  */
 #include "tap.h"
@@ -11,7 +11,7 @@
 
 #include "context/comment.h"
 
-/* Two contexts, to tell which one was found. */
+/* Two contexts, so that a test can see which one was found. */
 #define CTX   "/*trace_hmac='h1',trace_info='i1'*/"
 #define OTHER "/*trace_hmac='h2',trace_info='i2'*/"
 
@@ -20,7 +20,7 @@ find(osp_str statement, osp_str *info, osp_str *hmac)
 {
 	static char out[OSP_COMMENT_SPACE];
 
-	/* An exact copy, so that sanitizers see a byte too far. */
+	/* An allocation of the exact size, so that sanitizers detect reading beyond it. */
 	char *copy = malloc(statement.len > 0 ? statement.len : 1);
 	bool found;
 
@@ -32,7 +32,7 @@ find(osp_str statement, osp_str *info, osp_str *hmac)
 	return found;
 }
 
-/* What the tracers are told of a comment, by dialect. */
+/* The verdict about a comment in each dialect. */
 static void
 test_verdicts(void **state)
 {
@@ -88,7 +88,7 @@ test_verdicts(void **state)
 	}
 }
 
-/* The number of the context found, 0 for none. */
+/* Returns the number of the context that is found; 0: none. */
 static int
 which(const char *statement)
 {
@@ -197,7 +197,7 @@ test_several(void **state)
 	CHECK(cases);
 }
 
-/* A comment is a comment only outside of literals and other comments. */
+/* A comment inside a literal or inside another comment is not a comment. */
 static void
 test_not_a_comment(void **state)
 {
@@ -223,7 +223,7 @@ test_not_a_comment(void **state)
 		{"SELECT $$/*trace_hmac='h1',trace_info='i1',z='$$ -- '*/", 0},
 		{"-- /*trace_hmac='h1',\ntrace_info='i1'*/", 0},
 
-		/* Two dashes before it that begin no comment. */
+		/* two dashes before it that begin no comment */
 		{"SELECT 'a--b' " CTX, 1},
 		{"SELECT 'a--b', '/*', 'c''--' " CTX, 1},
 		{"SELECT \"a--b\" " CTX, 1},
@@ -237,7 +237,7 @@ test_not_a_comment(void **state)
 		{"SELECT /* -- */ 1 " CTX, 1},
 		{"SELECT /* /* -- */ ' */ 1 " CTX, 1},
 
-		/* And ones that do. */
+		/* two dashes that begin a comment */
 		{"SELECT 'it''s' -- " CTX, 0},
 		{"SELECT E'\\'' -- " CTX, 0},
 		{"SELECT '\\' -- " CTX, 0},
@@ -325,7 +325,7 @@ test_values(void **state)
 	assert_int_equal(hmac.len, 6);
 	assert_memory_equal(hmac.ptr, "\0%zz%4", 6);
 
-	/* One of the two: found, so that it can be reported as unsigned. */
+	/* Only one of the two keys: it is found, so that it can be reported as unsigned. */
 	assert_true(find(OSP_STR("SELECT 1/*trace_info='x'*/"), &info, &hmac));
 	assert_str(info, "x");
 	assert_str(hmac, "");
@@ -336,7 +336,7 @@ test_values(void **state)
 		find(OSP_STR("SELECT 1/*trace_hmac='',trace_info=''*/"), &info, &hmac));
 }
 
-/* A context that is too long is found as such, and not cut to a valid one. */
+/* A context that is too long is found as too long, and is not cut to a valid one. */
 static void
 test_too_long(void **state)
 {
@@ -372,7 +372,7 @@ test_too_long(void **state)
 	free(text);
 }
 
-/* Where it ends is where the statement ends, whatever stands in memory there. */
+/* A statement ends at its length, whatever follows it in memory. */
 static void
 test_part_of_a_string(void **state)
 {
@@ -434,7 +434,7 @@ test_round_trip(void **state)
 						 OSP_CTX_ACCEPTED);
 		assert_true(osp_id_eq(&context.base_id, &base));
 
-		/* Exactly enough room, and one byte less. */
+		/* There is exactly enough space, and then one byte less. */
 		assert_int_equal(osp_comment_write(&headers, comment, len + 1), len);
 		assert_int_equal(osp_comment_write(&headers, comment, len), 0);
 		assert_int_equal(osp_comment_write(&headers, comment, 0), 0);
@@ -442,7 +442,7 @@ test_round_trip(void **state)
 	osp_keyring_free(ring);
 }
 
-/* A text that is nothing but the inside of a comment, or the comment. */
+/* A text that consists only of a comment, with or without its comment marks. */
 static void
 test_pairs(void **state)
 {

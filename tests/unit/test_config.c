@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_config.c
- *	  Configuration: ini files, the environment, defaults, bad values, memory
- *	  running out.
+ *	  Configuration: ini files, the environment, defaults, bad values, and failed
+ *	  allocations.
  */
 #include "tap.h"
 
@@ -53,7 +53,7 @@ write_file(const char *text, size_t len)
 	bool there = access(path, F_OK) == 0;
 	FILE *file = fopen(path, "w");
 
-	/* A file that a test has opened to others stays so. */
+	/* If a test has let other users read the file, it keeps that mode. */
 	assert_non_null(file);
 	if (!there)
 		assert_int_equal(fchmod(fileno(file), 0600), 0);
@@ -144,7 +144,7 @@ test_file(void **state)
 	osp_config_term(&config);
 }
 
-/* What oslo.config 9.0 makes of the same lines. */
+/* The same lines are read as oslo.config 9.0 reads them. */
 static void
 test_ini_rules(void **state)
 {
@@ -198,7 +198,8 @@ test_ini_rules(void **state)
 	}
 }
 
-/* Nothing is left behind, and the message names place and remedy. */
+/* Asserts that the text is refused, that no memory is left allocated, and that the
+ * message has the place and the remedy. */
 static void
 check_refused(const char *text, size_t len, const char *message)
 {
@@ -271,7 +272,7 @@ test_unreadable(void **state)
 		osp_config_load(&config, &osp_allocator_default, "/", &err),
 		OSP_EINVAL);
 
-	/* A file that the environment names must be there, too. */
+	/* A file that the environment names has to exist, too. */
 	assert_int_equal(setenv("OSPROFILER_CONF", path, 1), 0);
 	assert_int_equal(
 		osp_config_load(&config, &osp_allocator_default, NULL, &err),
@@ -377,7 +378,7 @@ test_default_connection(void **state)
 	assert_string_equal(
 		text, "sqlite:////home/somebody/.local/state/osprofiler/traces.db");
 
-	/* Without HOME the system is asked. */
+	/* Without HOME, the system's user database is asked. */
 	(void) unsetenv("XDG_STATE_HOME");
 	(void) unsetenv("HOME");
 	if (self == NULL || self->pw_dir[0] != '/')
@@ -431,7 +432,7 @@ write_text(const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* The file of keys where the command looks for one. */
+/* The default file of keys, and what happens if it is missing. */
 static void
 test_need_keys(void **state)
 {
@@ -458,7 +459,7 @@ test_need_keys(void **state)
 					 OSP_OK);
 	assert_string_equal(keys, "/home/somebody/.config/osprofiler/hmac_keys");
 
-	/* The file is not there. */
+	/* The default file is missing. */
 	(void) setenv("XDG_CONFIG_HOME", directory, 1);
 	load(&config, "[profiler]\n");
 	assert_int_equal(osp_config_need_keys(&config, &err), OSP_OK);
@@ -476,7 +477,7 @@ test_need_keys(void **state)
 	assert_true(config.enabled);
 	osp_config_term(&config);
 
-	/* What is configured counts. */
+	/* A configured value takes precedence. */
 	load(&config, "[profiler]\nenabled = false\n");
 	assert_int_equal(osp_config_need_keys(&config, &err), OSP_OK);
 	assert_false(config.enabled);
@@ -487,7 +488,7 @@ test_need_keys(void **state)
 	osp_config_term(&config);
 }
 
-/* messaging:// without a host gets the hosts of the transport URL. */
+/* messaging:// without a host takes the hosts of the transport URL. */
 static void
 test_transport_url(void **state)
 {
@@ -538,7 +539,7 @@ test_transport_url(void **state)
 	osp_config_term(&config);
 }
 
-/* What a service has for its brokers and sentinels. */
+/* The options of a service for its brokers and sentinels. */
 static void
 test_bus_of_service(void **state)
 {
@@ -646,12 +647,13 @@ test_open_keys(void **state)
 	assert_non_null(strstr(err.msg, "hmac_keys_file"));
 	assert_null(strstr(err.msg, "SECRET_KEY"));
 
-	/* A group may be that of the services which share the file. */
+	/* The group may read the file, because it may be the group of services that share
+	 * the file. */
 	assert_int_equal(chmod(path, 0640), 0);
 	load(&config, text);
 	osp_config_term(&config);
 
-	/* Without keys it is nobody's secret. */
+	/* A file without keys holds no secret, so everybody may read it. */
 	assert_int_equal(chmod(path, 0644), 0);
 	load(&config, "[profiler]\nproject = x\n");
 	osp_config_term(&config);

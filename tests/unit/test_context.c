@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_context.c
- *	  Signed contexts: upstream's vectors, what JSON is read, key rotation, bad
- *	  input.
+ *	  Signed contexts: upstream's vectors, accepted forms of JSON, key rotation, and
+ *	  invalid input.
  */
 #include "tap.h"
 
@@ -41,8 +41,8 @@ assert_id(const osp_id *id, osp_str expected)
 }
 
 /*
- * Every vector that is not accepted. Upstream accepts the first four: there we
- * are stricter, and nowhere else.
+ * All vectors that are not accepted. Upstream accepts those marked as stricter; all
+ * others it refuses, too.
  */
 static const struct
 {
@@ -84,7 +84,7 @@ static const struct
 
 #define REFUSED (sizeof(refused) / sizeof(refused[0]))
 
-/* A text member; empty if it is missing or null. */
+/* The value of a text member; empty if it is missing or null. */
 static osp_str
 member(yyjson_val *object, const char *name)
 {
@@ -159,8 +159,9 @@ check_vector(yyjson_val *vector)
 }
 
 /*
- * Our signature of the vector's ids is upstream's, byte for byte; false if we
- * never write such a context: we always name a base and a parent, and only them.
+ * Asserts that our signature of the vector's ids is upstream's, byte for byte.
+ * False: we never write such a context, because ours always have a base and a
+ * parent, and nothing else.
  */
 static bool
 check_signing(yyjson_val *vector)
@@ -208,11 +209,12 @@ test_vectors(void **state)
 	yyjson_doc_free(doc);
 }
 
-/* What Python's json.loads and upstream's checks say of signed JSON. */
+/* A signed JSON text, and the result of Python's json.loads and upstream's checks for
+ * it. */
 typedef struct json_case
 {
 	const char *json;
-	size_t len; /* 0: that of the text */
+	size_t len; /* 0: the length of the string */
 	osp_verdict verdict;
 	const char *base;
 	const char *parent;
@@ -254,7 +256,7 @@ static const json_case json_cases[] = {
 	OK("{\"base_id\": \"\\\\ud800\"}", "\\ud800", "\\ud800"),
 	OK("{\"base_id\": \" a \"}", " a ", " a "),
 
-	/* upstream takes these, and then cannot keep or tell them apart */
+	/* upstream accepts these, but cannot store them, or confuses them */
 	BAD_ID("{\"base_id\": \"\\ud800\"}"),
 	BAD_ID("{\"base_id\": \"\\udc00\\ud800\"}"),
 	BAD_ID("{\"base_id\": \"\\ud800\\u0061\"}"),
@@ -375,7 +377,7 @@ test_nesting(void **state)
 	osp_keyring_free(ring);
 }
 
-/* Base64 as urlsafe_b64decode reads it: what stands round the digits. */
+/* Characters around the digits of base64 are handled as by urlsafe_b64decode. */
 static void
 test_base64(void **state)
 {
@@ -443,7 +445,8 @@ test_id_lengths(void **state)
 	osp_keyring_free(ring);
 }
 
-/* What is signed is accepted again, whatever the ids, up to the longest. */
+/* A context that was signed here is accepted, whatever its ids are, up to the longest
+ * ones. */
 static void
 test_round_trip(void **state)
 {
@@ -502,7 +505,7 @@ test_sign_refuses(void **state)
 	osp_keyring_free(ring);
 }
 
-/* The new key is added, then the old one goes. */
+/* The new key is added, then the old one is removed. */
 static void
 test_key_rotation(void **state)
 {
@@ -571,7 +574,7 @@ test_too_long(void **state)
 			ring, osp_str_of("eyJi"), osp_str_n(big, 64 * 1024), &context),
 		OSP_CTX_TOO_LONG);
 
-	/* The longest that is looked at. */
+	/* The longest text that is decoded. */
 	sign_text(&raw, KEY, osp_str_n(big, OSP_TRACE_INFO_MAX));
 	assert_int_equal(osp_context_verify(ring,
 										osp_str_n(big, OSP_TRACE_INFO_MAX),
@@ -585,7 +588,7 @@ test_too_long(void **state)
 					 OSP_CTX_TOO_LONG);
 	free(big);
 
-	/* One that fills it with JSON: white space counts. */
+	/* A JSON text of the largest size, filled up with white space. */
 	big = malloc(OSP_TRACE_INFO_MAX / 4 * 3);
 	assert_non_null(big);
 	memset(big, ' ', OSP_TRACE_INFO_MAX / 4 * 3);
@@ -594,7 +597,7 @@ test_too_long(void **state)
 		verify_json(ring, osp_str_n(big, OSP_TRACE_INFO_MAX / 4 * 3), &context),
 		OSP_CTX_ACCEPTED);
 
-	/* And one of as many values as possible. */
+	/* A JSON text with as many values as possible. */
 	memset(big, '[', OSP_TRACE_INFO_MAX / 4 * 3);
 	assert_int_equal(
 		verify_json(ring, osp_str_n(big, OSP_TRACE_INFO_MAX / 4 * 3), &context),
@@ -653,7 +656,8 @@ test_nothing_given(void **state)
 	osp_keyring_free(empty);
 }
 
-/* All white space of Python's str.strip() round the signature. */
+/* The signature may be surrounded by all white space that Python's str.strip()
+ * removes. */
 static void
 test_stripped_hmac(void **state)
 {
@@ -707,7 +711,7 @@ test_stripped_hmac(void **state)
 	osp_keyring_free(ring);
 }
 
-/* A small generator, the same numbers in each run. */
+/* A pseudo-random generator that returns the same numbers in each run. */
 static unsigned
 next_random(uint64_t *seed)
 {
@@ -724,7 +728,7 @@ mutate(char *text, size_t len, uint64_t *seed)
 		text[next_random(seed) % len] = (char) next_random(seed);
 }
 
-/* No change of a context is accepted, unless it is signed again. */
+/* A context that was changed in any way is refused, unless it is signed again. */
 static void
 test_mutations(void **state)
 {
@@ -804,7 +808,7 @@ test_verdict_texts(void **state)
 	assert_string_equal(osp_verdict_name(OSP_VERDICT_COUNT), "unknown");
 	assert_string_equal(osp_verdict_text((osp_verdict) 99), "unknown verdict");
 
-	/* Counters have room for all of them. */
+	/* The status file has counters for all verdicts. */
 	assert_in_range(OSP_VERDICT_COUNT, 1, 16);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_crc32c.c
- *	  CRC-32C: known sums, and both ways of computing against each other.
+ *	  CRC-32C: known sums, and a comparison of the two implementations.
  */
 #include "tap.h"
 
@@ -12,7 +12,7 @@
 
 typedef uint32_t (*crc_fn)(uint32_t crc, const void *bytes, size_t len);
 
-/* Sums of RFC 3720, B.4, and of the usual check text. */
+/* The sums of RFC 3720, B.4, and of the usual text "123456789". */
 static void
 check_known(crc_fn crc)
 {
@@ -45,7 +45,7 @@ test_known_sums(void **state)
 #endif
 }
 
-/* All lengths and alignments, whole and in two parts. */
+/* All lengths and alignments, in one part and in two. */
 static void
 test_both_agree(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_draw_folds.c
- *	  The drawn tree: operations of one shape that share a line.
+ *	  The drawn tree: operations of the same shape that share a line.
  */
 #include "tap.h"
 
@@ -11,7 +11,8 @@
 #include "report/report_describe.h"
 #include "report/terminal_text.h"
 
-/* From 20 on, operations of one shape are one line; what is odd among them is not. */
+/* Twenty or more operations of the same shape share a line. Unusual ones among them
+ * have lines of their own. */
 static void
 test_folds(void **state)
 {
@@ -30,8 +31,8 @@ test_folds(void **state)
 	{
 		const char *stop = "";
 
-		/* 21 of one shape, one of them below another; 19 of another one; one that
-		 * fails and one that is open. */
+		/* 21 operations of the same shape, of which one has a child; operations of
+		 * another shape; one that fails, and one without a stop. */
 		(void) snprintf(id, sizeof(id), "d%d", i);
 		(void) snprintf(info,
 						sizeof(info),
@@ -61,7 +62,7 @@ test_folds(void **state)
 		"WHERE id = 2  (running or lost: no process here knows which)\n"));
 	osp_buf_term(&text);
 
-	/* With the times of all of them, and nothing folded if that is asked for. */
+	/* The line has the times of all of them. With the option `all`, nothing is folded. */
 	options.times = true;
 	draw_report(report, &options, &text);
 	assert_non_null(strstr(text.ptr, "  105 us   +1.00 ms  "));
@@ -76,7 +77,7 @@ test_folds(void **state)
 	osp_report_free(report);
 }
 
-/* Adds count statements of some us each, one after another from *at on. */
+/* Adds count statements of this many microseconds each, one after another from *at on. */
 static void
 add_statements(osp_report *report, int count, const char *statement, int us,
 			   int *at)
@@ -106,8 +107,8 @@ draw_statements(osp_report *report, osp_buf *text)
 	osp_report_free(report);
 }
 
-/* Statements of a long transaction are not folded with those of another one, nor
- * with those outside; those of many short ones are. */
+/* Statements of a long transaction do not share a line with statements of another
+ * transaction, or outside of one. Statements of many short transactions do. */
 static void
 test_folds_of_transactions(void **state)
 {
@@ -153,8 +154,9 @@ test_folds_of_transactions(void **state)
 	osp_buf_term(&text);
 }
 
-/* A few that took far longer than the others have lines of their own, many are
- * folded by themselves; what took no time worth a line is folded with the others. */
+/* A few operations that took much longer than the others have lines of their own; if
+ * there are many of them, they share a line. Operations that took almost no time share
+ * the line of the others. */
 static void
 test_folds_of_outliers(void **state)
 {

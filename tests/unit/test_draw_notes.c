@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_draw_notes.c
- *	  The drawn tree: what stands behind and below an operation.
+ *	  The drawn tree: the notes after and below an operation.
  */
 #include "tap.h"
 
@@ -11,8 +11,8 @@
 #include "report/report_describe.h"
 #include "report/terminal_text.h"
 
-/* DETAIL, HINT and CONTEXT are lines under an operation, and not once more under
- * those below it that have the same error. */
+/* DETAIL, HINT and CONTEXT are lines below an operation. They are not repeated below
+ * the operations under it that have the same error. */
 static void
 test_notes(void **state)
 {
@@ -57,7 +57,7 @@ test_notes(void **state)
 					  "└─ pg\n");
 }
 
-/* How often a text stands in another one. */
+/* How often the part occurs in a text. */
 static int
 times_in(const char *text, const char *part)
 {
@@ -68,8 +68,9 @@ times_in(const char *text, const char *part)
 	return times;
 }
 
-/* The notes of an error are left out only where the same ones stand above: not if the
- * operation above has the same type of error without notes, or with others. */
+/* The notes of an error are only left out if the same notes are drawn above. They are
+ * drawn if the operation above has an error of the same type without notes, or with
+ * other notes. */
 static void
 test_notes_below(void **state)
 {
@@ -83,13 +84,13 @@ test_notes_below(void **state)
 	(void) state;
 	assert_non_null(report);
 
-	/* A client that knows only the type. */
+	/* A client that only knows the type of the error. */
 	drawn_add_both(report, "db", "a", DRAWN_BASE, 0, "", FAILED(""));
 	drawn_add_both(
 		report, "pg", "b", "a", 0, "", FAILED("\"detail\": \"D1\", "));
 
-	/* One error was caught, and another one of its type raised; its cause is below,
-	 * behind an operation that knows only the type. */
+	/* An error was caught, and another one of the same type raised. Between that one
+	 * and its cause is an operation that only knows the type. */
 	drawn_add_both(
 		report, "pg", "c", DRAWN_BASE, 1, "", FAILED("\"detail\": \"D2\", "));
 	drawn_add_both(
@@ -98,7 +99,7 @@ test_notes_below(void **state)
 	drawn_add_both(
 		report, "pg", "f", "e", 1, "", FAILED("\"detail\": \"D3\", "));
 
-	/* The same words about an error of another type. */
+	/* The same notes for an error of another type. */
 	drawn_add_both(report,
 				   "pg",
 				   "g",
@@ -119,7 +120,7 @@ test_notes_below(void **state)
 	osp_report_free(report);
 }
 
-/* Time in which a client's program ran no operation has a line of its own. */
+/* Time in which a client's program executed no operation has a line of its own. */
 static void
 test_gaps(void **state)
 {
@@ -145,7 +146,7 @@ test_gaps(void **state)
 	drawn_add(report, "wsgi-stop", "w", DRAWN_BASE, 999000, "");
 	draw_report(report, &options, &text);
 
-	/* Not within a statement, and not where something may have run. */
+	/* There is no such line within a statement, or where something may have run. */
 	assert_non_null(strstr(text.ptr,
 						   "\n  400 ms    +300 ms                "
 						   "├─ (no operation)\n 20.0 ms    +700 ms "));
@@ -154,7 +155,7 @@ test_gaps(void **state)
 	osp_report_free(report);
 }
 
-/* A node of a plan with these members of its start and its stop. */
+/* Adds a node of a plan. Its start and its stop have these members. */
 static void
 add_node(osp_report *report, const char *id, const char *start,
 		 const char *stop)
@@ -171,7 +172,7 @@ add_node(osp_report *report, const char *id, const char *start,
 	drawn_add(report, "pg.node-stop", id, DRAWN_BASE, 2000, info);
 }
 
-/* Numbers that are no figures are not drawn. */
+/* Numbers that are not valid figures are not drawn. */
 static void
 test_no_figures(void **state)
 {
@@ -301,7 +302,8 @@ test_remarks(void **state)
 	osp_report_free(report);
 }
 
-/* The time in which children ran is counted once, and only within the parent's. */
+/* Time in which several children ran is counted once, and only as far as it is within
+ * the parent's time. */
 static void
 test_self_time(void **state)
 {

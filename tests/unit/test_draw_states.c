@@ -12,8 +12,9 @@
 #include "report/terminal_text.h"
 
 /*
- * What a tracer lost is said in the head, and what it began before that and did
- * not end has lost its end; what it began afterwards, and what others began, not.
+ * The head of the tree says how many points a tracer lost. Operations that this
+ * tracer began before the loss, and that have no stop, may have lost it. That is not
+ * said of later operations, or of other tracers' ones.
  */
 static void
 test_lost(void **state)
@@ -41,7 +42,7 @@ test_lost(void **state)
 		"pg  (running or lost: no process here knows which)\n");
 }
 
-/* A copy of a point says nothing new about what was lost. */
+/* A point that arrives twice does not count twice as a loss. */
 static void
 test_lost_twice(void **state)
 {
@@ -56,7 +57,7 @@ test_lost_twice(void **state)
 	assert_drawn_tree(report, "1 operation  1 point lost\npg  postgres\n");
 }
 
-/* More tracers than are told apart: all of them may have lost any end. */
+/* There are more tracers than can be told apart, so any missing stop may be lost. */
 static void
 test_lost_by_many(void **state)
 {
@@ -83,7 +84,8 @@ test_lost_by_many(void **state)
 	osp_report_free(report);
 }
 
-/* The tracers of databases nest: a child of what has ended does not run. */
+/* Operations in a database are nested, so a child does not run any more when its parent
+ * has ended. */
 static void
 test_parent_ended(void **state)
 {
@@ -125,7 +127,7 @@ tell(void *ctx, osp_str host, int64_t pid, int64_t since_ns)
 	return pid == q->pid ? OSP_PROCESS_WORKS : OSP_PROCESS_UNKNOWN;
 }
 
-/* A child without a pid runs in its parent's process, if the tracer is the same. */
+/* A child without a pid is in the process of its parent if the tracer is the same. */
 static void
 test_running(void **state)
 {
@@ -155,8 +157,9 @@ test_running(void **state)
 }
 
 /*
- * The shipper says what found no room in a ring, when that is over. Its report is
- * no operation, and takes no time. What is known to be at work may still run.
+ * The shipper reports points that found no room in a ring when there is room again.
+ * The report is no operation and takes no time. Operations of processes that are at
+ * work may still run.
  */
 static void
 test_lost_in_ring(void **state)
@@ -197,8 +200,8 @@ test_lost_in_ring(void **state)
 					"       ?  web  (start lost)\n");
 }
 
-/* A trace of many unfinished operations is no reason to look at all rings for
- * each of them. */
+/* In a trace with many unfinished operations, not all rings are checked for each of
+ * them. */
 static void
 test_questions_are_bounded(void **state)
 {
@@ -223,7 +226,7 @@ test_questions_are_bounded(void **state)
 	osp_report_free(report);
 }
 
-/* What the stop says about how it ended is no error, and no end that is lost. */
+/* An outcome in the stop is neither an error nor a lost end. */
 static void
 test_outcomes(void **state)
 {

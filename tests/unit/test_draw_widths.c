@@ -11,7 +11,7 @@
 #include "report/report_describe.h"
 #include "report/terminal_text.h"
 
-/* Columns of a line of UTF-8 without colours and wide characters. */
+/* The columns of a line in UTF-8 that has no colours and no wide characters. */
 static size_t
 count_columns(const char *line, const char *end)
 {
@@ -27,7 +27,7 @@ count_columns(const char *line, const char *end)
 	return columns;
 }
 
-/* Texts longer than any line, in every place that has one; and a deep tree. */
+/* A deep tree with texts that are longer than any line, in each place for a text. */
 static osp_report *
 make_long_trace(void)
 {
@@ -91,7 +91,7 @@ make_long_trace(void)
 	return report;
 }
 
-/* No line is wider than asked for, and nothing is lost but texts. */
+/* No line is wider than the limit, and only texts are shortened. */
 static void
 test_widths(void **state)
 {
@@ -135,7 +135,7 @@ test_widths(void **state)
 						"%u columns: %.*s", width, (int) (end - line), line);
 			}
 
-			/* The head may need more lines. */
+			/* The head may take more lines. */
 			assert_true(count >= 99);
 			lines += count;
 			osp_buf_term(&text);
@@ -145,7 +145,7 @@ test_widths(void **state)
 	osp_report_free(report);
 }
 
-/* Columns of the widest line but the header. */
+/* The columns of the widest line except the header. */
 static size_t
 widest(const osp_buf *text)
 {

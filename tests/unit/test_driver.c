@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_driver.c
- *	  Finding drivers: plug-ins that are right, wrong, or not there.
+ *	  Finding drivers: plug-ins that are valid, faulty or missing.
  */
 #include "tap.h"
 
@@ -29,7 +29,7 @@ find(const char *connection_string, const osp_driver **driver, osp_error *err)
 	return osp_driver_find(osp_str_of(connection_string), driver, err);
 }
 
-/* A driver whose library is missing names its package. */
+/* If the library of a driver is missing, the message has the name of its package. */
 static void
 test_missing_library(void **state)
 {
@@ -67,7 +67,7 @@ test_found(void **state)
 		assert_non_null(driver);
 		assert_string_equal(driver->name, "tiny");
 
-		/* It stays loaded, and is the same one each time. */
+		/* The plug-in stays loaded, and the same driver is returned each time. */
 		if (first == NULL)
 			first = driver;
 		assert_ptr_equal(driver, first);
@@ -171,7 +171,7 @@ copy_file(const char *from, const char *to)
 	assert_int_equal(fclose(out), 0);
 }
 
-/* What has the name of a plug-in and is none. */
+/* Files that have the name of a plug-in, but are none. */
 static void
 test_not_plugins(void **state)
 {
@@ -196,7 +196,7 @@ test_not_plugins(void **state)
 	assert_int_equal(find("text://", &driver, &err), OSP_ENOENT);
 	assert_non_null(strstr(err.msg, "cannot load the driver of text://"));
 
-	/* Names that are no schemes are not offered. */
+	/* Files whose names are no schemes are not listed. */
 	(void) snprintf(path, sizeof(path), "%s/.so", dir);
 	assert_int_equal(mkdir(path, 0700), 0);
 	(void) snprintf(path, sizeof(path), "%s/libx-y.so", dir);
@@ -218,12 +218,12 @@ test_search_path(void **state)
 
 	(void) state;
 
-	/* Empty entries and missing directories are passed over. */
+	/* Empty entries and missing directories are skipped. */
 	(void) snprintf(path, sizeof(path), ":/nonexistent:%s::" PLUGINS ":", dir);
 	assert_int_equal(setenv("OSPROFILER_DRIVER_PATH", path, 1), 0);
 	assert_int_equal(find("tiny://", &driver, &err), OSP_OK);
 
-	/* The first one counts. */
+	/* If two directories have the same plug-in, the first one is used. */
 	(void) snprintf(path, sizeof(path), "%s/tiny.so", dir);
 	copy_file(PLUGINS "/foreign.so", path);
 	(void) snprintf(path, sizeof(path), "%s:" PLUGINS, dir);
@@ -248,7 +248,7 @@ test_none(void **state)
 	assert_int_equal(find("nosuch://", &driver, &err), OSP_ENOENT);
 }
 
-/* More plug-ins than a message can name. */
+/* There are more plug-ins than fit into a message. */
 static void
 test_many(void **state)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings.c
- *	  Why a trace took so long: each rule speaks of the trace that was recorded for
- *	  it (tests/vectors/findings), and not of one that is nearly the same.
+ *	  Findings: each rule finds its cause in the trace that was recorded for it
+ *	  (tests/vectors/findings), and does not find it in its near miss, which differs a
+ *	  little.
  */
 #include "tap.h"
 
@@ -12,7 +13,7 @@
 #include "failing_alloc.h"
 #include "findings_fixture.h"
 
-/* The recorded traces, and the rules if these have other names. */
+/* The recorded traces. The rule is given if its name is not that of the trace. */
 static const struct
 {
 	const char *trace;
@@ -115,7 +116,7 @@ test_near_misses(void **state)
 	}
 }
 
-/* As a terminal of 80 columns has it, and one that has ASCII only and is narrow. */
+/* The findings on a terminal of 80 columns, and on a narrow one that only has ASCII. */
 static void
 test_text(void **state)
 {
@@ -149,7 +150,7 @@ test_text(void **state)
 	osp_report_free(report);
 }
 
-/* Nothing is found in nothing, in a short trace, and in a healthy one. */
+/* There are no findings in an empty trace, in a short one, and in a healthy one. */
 static void
 test_nothing(void **state)
 {
@@ -171,7 +172,8 @@ test_nothing(void **state)
 	osp_report_free(report);
 }
 
-/* Rounded shares add up to 100: of two halves of a percent one is rounded down. */
+/* Rounded shares add up to 100: of two shares that end in half a percent, one is
+ * rounded down. */
 static void
 test_rounded_shares(void **state)
 {
@@ -222,7 +224,7 @@ test_rounded_shares(void **state)
 	}
 }
 
-/* Operations side by side share the time, and none of it counts twice. */
+/* Operations that run at the same time share that time, so no time counts twice. */
 static void
 test_side_by_side(void **state)
 {
@@ -256,7 +258,7 @@ add_piece(void *ctx, osp_str piece)
 	return OSP_OK;
 }
 
-/* The time of an operation of the server that no rule knows is not the program's. */
+/* The time of a server's operation that no rule knows does not count as the program's. */
 static void
 test_unknown_server_operation(void **state)
 {
@@ -293,8 +295,8 @@ test_unknown_server_operation(void **state)
 	osp_report_free(report);
 }
 
-/* An operation without a stop gets no time after its caller has ended, however many
- * others without one, and of whatever tracer, are between them. */
+/* An operation without a stop gets no time after its caller has ended, also if there
+ * are operations without a stop between them, of the same tracer or another one. */
 static void
 assert_lost_end(const char *caller, const char *between, const char *lost)
 {
@@ -336,7 +338,8 @@ test_lost_ends(void **state)
 	assert_lost_end("sqlite-start", "sqlite-start", "sqlite-start");
 }
 
-/* A server whose clock is an hour off: its time is in the client's call. */
+/* The clock of a server differs by an hour. The server's time counts as inside the
+ * client's call. */
 static void
 test_other_clock(void **state)
 {
@@ -384,14 +387,15 @@ test_lost_points(void **state)
 	osp_report_free(report);
 }
 
-/* Nothing is said of a program whose operations are not all here, but that. */
+/* If operations of a program are missing, there are no findings about the program,
+ * except that they are missing. */
 static void
 test_lost_callers(void **state)
 {
 	static const struct
 	{
 		const char *parent;
-		const char *end; /* of the other statement's caller */
+		const char *end; /* of the caller of the other statement */
 		bool lost;
 	} cases[] = {
 		{FINDINGS_BASE, NULL, false},
@@ -436,7 +440,8 @@ test_lost_callers(void **state)
 	}
 }
 
-/* Waits are sampled: a time that is less than what pg_sleep was asked for is about that. */
+/* Waits are sampled, so a sampled time that is a little less than the argument of
+ * pg_sleep is taken for that argument. */
 static void
 test_sampled_sleep(void **state)
 {
@@ -452,7 +457,7 @@ test_sampled_sleep(void **state)
 	osp_report_free(report);
 }
 
-/* Parents in a ring, a deep tree, ends before begins: no rule stumbles. */
+/* The rules accept parents that form a ring, a deep tree, and stops before starts. */
 static void
 test_odd_trees(void **state)
 {

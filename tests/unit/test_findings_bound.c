@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_bound.c
- *	  How much of a statement's time is put on the rows of its plan: not what it waited
- *	  for something else, and not more than rows and blocks can take.
+ *	  How much of a statement's time the rows of its plan can have taken. Time in which
+ *	  the statement waited for something else does not count, and neither does more time
+ *	  than reading rows and blocks can take.
  */
 #include "tap.h"
 
@@ -16,9 +17,9 @@ typedef struct scan
 {
 	const char *statement;
 	int ms;
-	const char *usage;  /* members of the stop's info.db */
+	const char *usage;  /* members of info.db in the stop */
 	const char *filter; /* of the scan */
-	int timed_ms; /* what its node was measured to take; 0: not measured */
+	int timed_ms;       /* the measured time of its node; 0: not measured */
 } scan;
 
 #define QUERY  "SELECT name FROM customers WHERE email = 'a'"
@@ -74,7 +75,7 @@ explain_scan(const scan *s, osp_buf *json)
 	osp_buf_term(&words);
 }
 
-/* The share of a rule in what is found; 0: it is not found. */
+/* The share of a rule in the findings; 0: the rule has found nothing. */
 static double
 share_of(const char *json, const char *rule)
 {
@@ -85,7 +86,7 @@ share_of(const char *json, const char *rule)
 	return strstr(json, key) != NULL ? findings_number(&at, key) : 0;
 }
 
-/* Asserts that a rule has a share between two bounds. */
+/* Asserts that the share of a rule is between two bounds. */
 static void
 assert_share(const scan *s, const char *rule, double from, double to)
 {
@@ -110,7 +111,7 @@ assert_says(const scan *s, const char *words)
 	osp_buf_term(&json);
 }
 
-/* Rows that took the time have it. */
+/* If reading the rows can have taken the whole time, it counts as theirs. */
 static void
 test_rows(void **state)
 {
@@ -121,18 +122,18 @@ test_rows(void **state)
 	s.timed_ms = 24;
 	assert_share(&s, "filter", 0.95, 1);
 
-	/* A pattern takes longer for each row. */
+	/* Matching a pattern takes longer for each row. */
 	s = (scan){QUERY, 400, HIT CPU(400, 400), "(body ~~ ?)", 0};
 	assert_share(&s, "filter", 0.99, 1);
 	s.filter = "((email)::text ~~* ?)";
 	assert_share(&s, "filter", 0.99, 1);
 
-	/* So does a list that is searched for each row. */
+	/* So does a search through a list for each row. */
 	s.filter = "(NOT (SubPlan 1))";
 	assert_share(&s, "filter", 0.99, 1);
 }
 
-/* A block that is read from the disk takes long, measured or not. */
+/* Reading a block from the disk takes long, whether the time was measured or not. */
 static void
 test_disk(void **state)
 {
@@ -144,12 +145,12 @@ test_disk(void **state)
 	s.usage = READ CPU(25, 1000) WAITED("IO:DataFileRead", 975);
 	assert_share(&s, "filter", 0.99, 1);
 
-	/* A lock of shared memory is waited for to read blocks. */
+	/* Reading blocks may include waiting for an LWLock. */
 	s.usage = HIT CPU(25, 1000) WAITED("LWLock:BufferContent", 975);
 	assert_share(&s, "filter", 0.99, 1);
 }
 
-/* Without the statement's usage, nothing is known of the blocks. */
+/* Without the statement's usage, it is unknown how many blocks were read. */
 static void
 test_no_usage(void **state)
 {
@@ -162,7 +163,7 @@ test_no_usage(void **state)
 	assert_share(&s, "filter", 0.99, 1);
 }
 
-/* pg_sleep in the target list of a scan with a filter. */
+/* The target list of a scan with a filter calls pg_sleep. */
 static void
 test_sleep(void **state)
 {
@@ -176,7 +177,7 @@ test_sleep(void **state)
 	assert_share(&s, "sleep", 0.98, 1);
 	assert_share(&s, "filter", 0, 0);
 
-	/* Without samples it is not explained. */
+	/* Without sampled waits, the time is not explained. */
 	s.usage = HIT CPU(5, 1000);
 	assert_share(&s, "filter", 0, 0);
 	s.timed_ms = 0;
@@ -184,7 +185,7 @@ test_sleep(void **state)
 	assert_says(&s, "; it calls pg_sleep(), which is in C or SQL and so ");
 }
 
-/* The rows have what is left of a statement that slept. */
+/* If a statement also slept, the rows get the rest of its time. */
 static void
 test_sleep_and_rows(void **state)
 {
@@ -199,7 +200,7 @@ test_sleep_and_rows(void **state)
 	assert_share(&s, "filter", 0.23, 0.26);
 }
 
-/* A function in the target list of a scan with a filter. */
+/* The target list of a scan with a filter calls a function. */
 static void
 test_function(void **state)
 {
@@ -211,7 +212,7 @@ test_function(void **state)
 	s.timed_ms = 539;
 	assert_share(&s, "expression", 0.9, 1);
 
-	/* A shorter one may be many things, and most of it is not the rows. */
+	/* A shorter time may have many causes; most of it is not put on the rows. */
 	s = (scan){RATING, 180, HIT CPU(180, 180), EQUAL, 0};
 	assert_share(&s, "filter", 0, 0.2);
 	assert_says(&s,
@@ -223,18 +224,20 @@ test_function(void **state)
 	s.timed_ms = 179;
 	assert_share(&s, "filter", 0, 0.2);
 
-	/* A quick one is told apart from rows that took as long. */
+	/* A short time of a statement with a function is not put on the rows; the same time
+	 * of one without a function is. */
 	s = (scan){RATING, 28, HIT CPU(28, 28), EQUAL, 0};
 	assert_share(&s, "filter", 0, 0);
 	s.statement = QUERY;
 	assert_share(&s, "filter", 0.99, 1);
 
-	/* Without functions the bound of an expression is three times as high. */
+	/* If the statement calls no function, the limit for the rule about expressions is
+	 * three times as high. */
 	s = (scan){QUERY, 540, HIT CPU(540, 540), EQUAL, 0};
 	assert_share(&s, "expression", 0, 0);
 }
 
-/* Another server that is asked beside a scan with a filter. */
+/* A statement with a filter also asks another server. */
 static void
 test_other_server(void **state)
 {

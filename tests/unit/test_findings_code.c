@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_code.c
- *	  What is found in code that runs in the database: loops over a cursor, statements
- *	  of foreign keys, deferred triggers, and statements that are not all recorded.
+ *	  Findings about code that runs in the database: loops over a cursor, statements of
+ *	  foreign keys, deferred triggers, and statements of which only some are recorded.
  */
 #include "tap.h"
 
@@ -22,7 +22,7 @@ begin(osp_report *report, const char *name, const char *id, const char *parent,
 	findings_add(report, name, id, parent, "h", ms, info);
 }
 
-/* Statements below another one, one behind the other. */
+/* Adds statements below another one, one after another. */
 static void
 add_inner(osp_report *report, const char *parent, const char *statement, int at,
 		  int count, int ms)
@@ -56,7 +56,8 @@ assert_no_words(const char *text, const char *words)
 		fail_msg("\"%s\" in %s", words, text);
 }
 
-/* A loop over the rows of a query: between them the function works, and no client. */
+/* In a loop over the rows of a query, the time between the rows is the function's, not
+ * the client's. */
 static void
 test_loop_over_cursor(void **state)
 {
@@ -95,7 +96,7 @@ test_loop_over_cursor(void **state)
 	osp_buf_term(&words);
 }
 
-/* What a client does between its fetches is the client's. */
+/* The time between two fetches of a client is the client's. */
 static void
 test_portal_in_slices(void **state)
 {
@@ -117,7 +118,7 @@ test_portal_in_slices(void **state)
 	osp_buf_term(&words);
 }
 
-/* The statements that PostgreSQL runs for a foreign key, and no program. */
+/* PostgreSQL itself executes the statements of a foreign key, not a program. */
 static void
 test_cascade(void **state)
 {
@@ -180,9 +181,9 @@ test_cascade(void **state)
 #define SEARCH "When a referenced row is deleted"
 #define LOOKUP "For each row that is inserted"
 
-/* The check of a deleted row first looks for another row with its key, as the check of
- * an inserted row does. All calls beyond the first ones are one operation, the longest,
- * that has no statements. */
+/* The check of a deleted row first searches for another row with the same key, as the
+ * check of an inserted row does. All calls after the first ones are one operation,
+ * which is the longest one, and has no statements below it. */
 static void
 test_foreign_key(void **state)
 {
@@ -190,7 +191,8 @@ test_foreign_key(void **state)
 	{
 		const char *trigger; /* the end of its object */
 		const char *statements[2];
-		const char *folded; /* how its stop begins; NULL: none is folded */
+		const char
+			*folded; /* how the stop of the folded calls begins; NULL: none */
 		const char *truncated;
 		const char *cause;
 		const char *step;
@@ -329,7 +331,8 @@ test_foreign_key(void **state)
 	}
 }
 
-/* A constraint's trigger fires for each row, and none for each statement can do it. */
+/* The trigger of a constraint fires for each row. A statement-level trigger cannot
+ * replace it. */
 static void
 test_deferred_trigger(void **state)
 {
@@ -372,8 +375,8 @@ test_deferred_trigger(void **state)
 	}
 }
 
-/* Of 1,000 statements the first 100 are recorded, which took 10 % of the time; a tenth of
- * them is another one. */
+/* Of 1,000 statements the first 100 are recorded; they took 10 % of the time. A tenth
+ * of these is another statement. */
 static void
 test_left_out(void **state)
 {
@@ -424,7 +427,7 @@ test_left_out(void **state)
 	"SET osprofiler.points = 'statement, nested, parse, plan, commit, trigger, " \
 	"worker, wait, function' (the default, and function)"
 
-/* The functions of statements; no names of tables, columns or types. */
+/* Only functions are found in a statement, not names of tables, columns or types. */
 static void
 test_names_of_calls(void **state)
 {
@@ -471,8 +474,9 @@ test_names_of_calls(void **state)
 	}
 }
 
-/* Functions that the kind "function" never shows are not promised: those of PostgreSQL
- * and its extensions, and what a trace that has functions does not show. */
+/* The advice to record functions does not name functions that the kind "function" does
+ * not record: those of PostgreSQL and its extensions, and those that a trace with
+ * functions lacks. */
 static void
 test_built_in(void **state)
 {
@@ -536,7 +540,7 @@ test_built_in(void **state)
 	}
 }
 
-/* The same of a statement that computed all the time. */
+/* The same for a statement that computed all the time. */
 static void
 test_expression_step(void **state)
 {
@@ -594,8 +598,8 @@ test_expression_step(void **state)
 	}
 }
 
-/* The processor's time is counted from a moment on after the statement began. What passed
- * before that is not taken to be computed. */
+/* The CPU time is counted from some time after the beginning of the statement. The time
+ * before that is not taken for computing. */
 static void
 test_measured_later(void **state)
 {
@@ -617,12 +621,12 @@ test_measured_later(void **state)
 		 "\"findings\": []",
 		 "\"time_ms\": 211.0"},
 
-		/* What computed all the time that was counted, did so before. */
+		/* computed during all of the counted time, so also before */
 		{"\"cpu\": {\"user_ms\": 192, \"of_ms\": 192}",
 		 "\"findings\": [{\"rule\": \"expression\"",
 		 "\"time_ms\": 211.0"},
 
-		/* A function that sleeps and computes. */
+		/* a function that sleeps and computes */
 		{"\"cpu\": {\"user_ms\": 96, \"of_ms\": 192}, \"waits\": "
 		 "{\"Timeout:PgSleep\": 105}",
 		 "\"findings\": [{\"rule\": \"expression\"",
@@ -665,7 +669,8 @@ test_measured_later(void **state)
 	}
 }
 
-/* EXPLAIN shows plans, and neither what functions do nor waits for locks. */
+/* EXPLAIN shows plans, but neither the work of functions nor waits for locks. So it is
+ * only proposed for the first. */
 static void
 test_cancelled_step(void **state)
 {
@@ -673,7 +678,7 @@ test_cancelled_step(void **state)
 	{
 		const char *statement;
 		const char *usage;
-		const char *explain; /* NULL: nothing of EXPLAIN */
+		const char *explain; /* NULL: EXPLAIN is not proposed */
 		bool functions;
 		bool locks;
 	} cases[] = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_dead.c
- *	  When dead rows are found to be the reason of much reading, and when that is not
- *	  known.
+ *	  In which cases dead rows are found to be the cause of much reading, and in which
+ *	  cases that is uncertain.
  */
 #include "tap.h"
 
@@ -18,11 +18,11 @@
 #define UNCERTAIN "dead rows, free space, or long values in the TOAST table."
 #define ENTRIES   "most of the index entries that it read belong to dead rows."
 
-/* A node: what its start and its stop have in info.db.node. */
+/* A node of a plan. The members are those of info.db.node in its start and its stop. */
 typedef struct plan_node
 {
 	const char *id;
-	const char *parent; /* NULL: the statement */
+	const char *parent; /* NULL: the statement is its parent */
 	const char *start;
 	const char *stop;
 } plan_node;
@@ -45,8 +45,8 @@ add_node(osp_report *report, const plan_node *node, int ms, bool stop)
 				 info);
 }
 
-/* What is found in a statement of a second whose stop has this in info.db; below: more
- * operations in it. */
+/* Asserts the findings of a statement that takes a second. stop has the members of
+ * info.db in its stop; below has further operations in it. */
 static void
 assert_found_below(const char *stop, const plan_node *nodes,
 				   void (*below)(osp_report *report), const char *expected)
@@ -97,7 +97,8 @@ assert_found(const char *stop, const plan_node *nodes, const char *expected)
 #define GROWN(blocks)    ", \"relation_blocks\": " #blocks
 #define ROWS(rows)       "\"rows\": " #rows ", \"loops\": 1"
 
-/* What a scan of job read, and how many rows it met. */
+/* Asserts the findings of a scan of the table job, which has read this number of pages
+ * and returned this number of rows. */
 static void
 assert_scan(const char *stop, const char *start, const char *rows,
 			const char *expected)
@@ -127,7 +128,7 @@ test_sequential(void **state)
 				"gives back the empty pages at the table's end. If it stays as "
 				"large, VACUUM FULL");
 
-	/* Rows that its filter left out are there as well. */
+	/* Rows that the filter removed are live rows, too. */
 	assert_scan(HIT(5000),
 				SEQ(5000, NO_TOAST),
 				ROWS(0) ", \"rows_removed_by_filter\": 2000",
@@ -138,21 +139,22 @@ test_sequential(void **state)
 				NOTHING);
 	assert_scan(HIT(5000), SEQ(5000, NO_TOAST), ROWS(2500), NOTHING);
 
-	/* A page is read in no time. */
+	/* So few pages are read quickly. */
 	assert_scan(HIT(999), SEQ(999, NO_TOAST), ROWS(1), NOTHING);
 
-	/* All processes read it once, together. */
+	/* The processes of a parallel scan read the table once together. */
 	assert_scan(HIT(5000),
 				SEQ_TYPE("Parallel Seq Scan", 5000, HAS_TOAST),
 				"\"rows\": 100, \"loops\": 3",
 				CERTAIN);
 
-	/* A sample has what it was asked for. */
+	/* A sample scan returns only a part of the rows. */
 	assert_scan(
 		HIT(5000), SEQ_TYPE("Sample Scan", 5000, NO_TOAST), ROWS(100), NOTHING);
 }
 
-/* Of a table with short rows each page has space for four. */
+/* A page of a table with short rows has room for many rows, so few rows on a page are
+ * suspicious. */
 static void
 test_short_rows(void **state)
 {
@@ -164,7 +166,7 @@ test_short_rows(void **state)
 	assert_scan(HIT(9346), SHORT(9346), ROWS(18700), NOTHING);
 	assert_scan(HIT(9346), LONG(9346), ROWS(10000), NOTHING);
 
-	/* Long values may be among what was read. */
+	/* Long values may be among the blocks that were read. */
 	assert_scan(HIT(12000), SHORT(9346), ROWS(10000), NOTHING);
 }
 
@@ -185,23 +187,24 @@ test_old_statistics(void **state)
 				"on job read 19,487 pages (152 MB) for 5,000 rows: ");
 	assert_scan(COLD(19500), SHORT(28), ROWS(5000) GROWN(19487), DEAD);
 
-	/* The others are long values. */
+	/* The other blocks are long values. */
 	assert_scan(HIT(60000), SHORT(28), ROWS(38000) GROWN(19487), CERTAIN);
 	assert_scan(HIT(60000), SHORT(28), ROWS(39000) GROWN(19487), NOTHING);
 	assert_scan(HIT(60000), SHORT(28), ROWS(10) GROWN(900), NOTHING);
 	assert_scan(COLD(60000), SHORT(28), ROWS(5000) GROWN(2000), TOAST);
 
-	/* Each of two scans read it. */
+	/* Two scans have read the table. */
 	assert_scan(HIT(10000),
 				SHORT(28),
 				"\"rows\": 200, \"loops\": 2" GROWN(5000),
 				" read 10,000 pages (78 MB) for 200 rows: ");
 
-	/* It was not read to its end. */
+	/* The table was not read to its end. */
 	assert_found(HIT(9000), limited, UNCERTAIN);
 }
 
-/* The table's pages alone explain what was read, or there may be long values. */
+/* Either the pages of the table explain the number of blocks, or some blocks may be
+ * long values. */
 static void
 test_long_values(void **state)
 {
@@ -219,21 +222,21 @@ test_long_values(void **state)
 	assert_scan(HIT(6500), SEQ(5000, NO_TOAST), ROWS(100), CERTAIN);
 	assert_scan(HIT(60000), SEQ(5000, HAS_TOAST), ROWS(100), NOTHING);
 
-	/* Traces of servers that did not record it. */
+	/* Traces of servers that did not record whether there may be long values. */
 	assert_scan(HIT(5000), SEQ(5000, ""), ROWS(100), CERTAIN);
 	assert_scan(HIT(6500), SEQ(5000, ""), ROWS(100), UNCERTAIN);
 
-	/* Without statistics. */
+	/* The table has no statistics. */
 	assert_scan(HIT(5000), SEQ(0, HAS_TOAST), ROWS(100), UNCERTAIN);
 	assert_scan(HIT(5000), SEQ(0, NO_TOAST), ROWS(100), CERTAIN);
 
-	/* It has not read the whole table. */
+	/* The scan has not read the whole table. */
 	assert_found(HIT(5000), limited, UNCERTAIN);
 	assert_found(HIT(5000), sorted, CERTAIN);
 }
 
-/* Blocks that were not in the buffers are not called long values where there is no table
- * for them, and are where there may be one. */
+/* Blocks that were not in the buffers are called long values only if the table may have
+ * long values. */
 static void
 test_cold(void **state)
 {
@@ -276,12 +279,12 @@ test_index(void **state)
 				"\"rows\": 100, \"loops\": 1000",
 				NOTHING);
 
-	/* Only a table of long values has so many pages. */
+	/* Only a table with long values has so many pages. */
 	assert_scan(
 		COLD(16000), INDEX("i btree (id); ", HAS_TOAST), ROWS(1), TOAST);
 	assert_scan(COLD(14000), INDEX("i btree (id); ", HAS_TOAST), ROWS(1), DEAD);
 
-	/* Traces of servers that did not record the index. */
+	/* Traces of servers that did not record the definition of the index. */
 	assert_scan(HIT(5000),
 				"\"name\": \"Index Scan\", \"type\": \"Index Scan\", "
 				"\"relation\": \"job\", \"index\": \"i\"",
@@ -289,7 +292,7 @@ test_index(void **state)
 				NOTHING);
 }
 
-/* An index is read in vain also for other reasons. */
+/* An index scan may read too much for other reasons, too. */
 static void
 test_conditions(void **state)
 {
@@ -352,7 +355,7 @@ test_index_only(void **state)
 				ROWS(1500) ", \"heap_fetches\": 2000",
 				" for 1,500 rows, because the visibility map does not mark ");
 
-	/* Most of the rows that it looked for are not there. */
+	/* Most rows that the scan looked up in the table are dead. */
 	assert_scan(
 		HIT(5000), INDEX_ONLY, ROWS(1) ", \"heap_fetches\": 2000", DEAD);
 	assert_scan(HIT(90),
@@ -377,7 +380,8 @@ test_index_only(void **state)
 
 /* ---- bitmaps ---- */
 
-/* The rows that a scan of a bitmap met, and those that its index found. */
+/* Asserts the findings of a bitmap scan that returned met rows, and whose index found
+ * that many. */
 static void
 assert_bitmap(const char *type, const char *met, const char *found,
 			  const char *expected)
@@ -408,15 +412,15 @@ test_bitmap(void **state)
 	assert_bitmap("Nested Loop", ROWS(100), ROWS(200000), CERTAIN);
 	assert_bitmap("Aggregate", ROWS(1600), ROWS(200000), NOTHING);
 
-	/* It was not read to its end. */
+	/* The bitmap scan was not read to its end. */
 	assert_bitmap("Limit", ROWS(100), ROWS(200000), NOTHING);
 	assert_bitmap("Hash Semi Join", ROWS(100), ROWS(200000), NOTHING);
 	assert_bitmap("Merge Join", ROWS(100), ROWS(200000), NOTHING);
 
-	/* The pages are those of the index. */
+	/* The pages that were read are those of the index. */
 	assert_bitmap("Aggregate", ROWS(100), ROWS(450000), NOTHING);
 
-	/* What it found lives. */
+	/* The rows that the index found are live. */
 	assert_bitmap("Aggregate", ROWS(100), ROWS(900), NOTHING);
 	assert_bitmap("Aggregate",
 				  ROWS(100) ", \"rows_removed_by_recheck\": 2000",
@@ -424,13 +428,14 @@ test_bitmap(void **state)
 				  "\"findings\": [{\"rule\": \"filter\"");
 }
 
-/* ---- which of several ---- */
+/* ---- several scans ---- */
 
 #define DONE(rows, ms, hit)                                 \
 	"\"rows\": " #rows ", \"loops\": 1, \"total_ms\": " #ms \
 	", \"buffers\": {\"shared_blks_hit\": " #hit "}"
 
-/* Two scans may both have read what was read; of one table it does not matter. */
+/* Either of two scans may have read the blocks. If both are of the same table, that
+ * does not matter. */
 static void
 test_two_scans(void **state)
 {
@@ -476,7 +481,8 @@ test_two_scans(void **state)
 	assert_found(HIT(5000), timed, "on worker visited 4,996 pages for 1 row: ");
 }
 
-/* A subquery that a scan's filter runs for the first time is counted as the scan's. */
+/* A subquery that the filter of a scan runs for the first time counts as a part of the
+ * scan. */
 static void
 test_counted_twice(void **state)
 {
@@ -512,7 +518,8 @@ add_planning(osp_report *report)
 		report, "pg.plan-stop", "t", "s", "h", 4, "\"db\": {" HIT(4500) "}, ");
 }
 
-/* What else read blocks, which the statement has in its figures. */
+/* Other operations of the statement have read blocks, which are in the statement's
+ * figures. */
 static void
 test_others(void **state)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_indexes.c
- *	  What is advised for a filter without an index: which columns in which order, and
- *	  nothing that exists or that PostgreSQL could not use. tests/incidents types the
- *	  same advice into a server.
+ *	  The advice for a filter without an index: which columns in which order. Indexes
+ *	  that exist, or that PostgreSQL could not use, are not proposed. tests/incidents
+ *	  executes the same advice in a server.
  */
 #include "tap.h"
 
@@ -11,7 +11,8 @@
 
 #include "findings_fixture.h"
 
-/* A scan of 100,000 rows of 1,000 pages that keeps 10, unless members say otherwise. */
+/* Writes the advice for a scan of 100,000 rows on 1,000 pages that returns 10 of them;
+ * members may change that. */
 static void
 find_step(const char *statement, const char *members, const char *counts,
 		  osp_buf *json)
@@ -40,7 +41,7 @@ find_step(const char *statement, const char *members, const char *counts,
 
 #define FEW "\"rows\": 10, \"loops\": 1, \"rows_removed_by_filter\": 99990"
 
-/* A filter of a sequential scan. */
+/* A sequential scan with this filter. */
 #define SCAN(filter)                                                   \
 	"\"type\": \"Seq Scan\", \"relation\": \"t\", \"plan_rows\": 12, " \
 	"\"filter\": \"" filter "\""
@@ -71,7 +72,8 @@ assert_advice(const advice *a, const char *counts)
 
 #define NEVER "no such text"
 
-/* Equality first, then one range, whatever their order in the filter. */
+/* Columns that are compared for equality come first, then one with a range, whatever
+ * their order in the filter. */
 static void
 test_columns(void **state)
 {
@@ -107,7 +109,7 @@ test_columns(void **state)
 		assert_advice(&cases[i], FEW);
 }
 
-/* What is no table's has no index, and a CTE may have other readers. */
+/* Scans that do not read a table get no index. A CTE may have other readers. */
 static void
 test_without_table(void **state)
 {
@@ -128,7 +130,7 @@ test_without_table(void **state)
 		assert_advice(&cases[i], FEW);
 }
 
-/* Operators that indexes of other kinds serve, by the functions that they are. */
+/* Operators that other kinds of indexes support, also by the names of their functions. */
 static void
 test_other_indexes(void **state)
 {
@@ -166,7 +168,7 @@ test_other_indexes(void **state)
 		assert_advice(&cases[i], FEW);
 }
 
-/* What the scan's own index finds comes first, and its order is kept. */
+/* The columns of the index that the scan uses come first, in their order. */
 static void
 test_index_in_use(void **state)
 {
@@ -222,7 +224,7 @@ test_patterns(void **state)
 		 "planned for any pattern, which only an index of trigrams serves: "
 		 "CREATE EXTENSION",
 		 "ON t (a text_pattern_ops)"},
-		/* Of two LIKEs it is not known which one this is. */
+		/* with two LIKEs it is unknown which one this is */
 		{"SELECT a LIKE '%x' FROM t WHERE a LIKE 'abc%'",
 		 SCAN("(a ~~ ?)"),
 		 "If the pattern begins with letters",
@@ -320,7 +322,7 @@ test_any_of_several(void **state)
 		assert_advice(&cases[i], FEW);
 }
 
-/* What is not understood as a whole gets general words. */
+/* If a condition is not understood completely, the advice is general. */
 static void
 test_not_understood(void **state)
 {
@@ -354,8 +356,8 @@ test_not_understood(void **state)
 	}
 }
 
-/* An index that is there already is not proposed again; one that cannot serve the
- * filter does not count. */
+/* An existing index is not proposed again. An index that cannot support the filter does
+ * not count as existing. */
 static void
 test_indexes_that_exist(void **state)
 {
@@ -382,7 +384,7 @@ test_indexes_that_exist(void **state)
 		assert_advice(&cases[i], FEW);
 }
 
-/* Tables that no index can be made of, and names that need quotes. */
+/* Relations that cannot have an index, and names that need quotes. */
 static void
 test_tables(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_longest.c
- *	  The statements that are named where findings leave much open.
+ *	  The longest statements, which are listed if the findings explain little of the
+ *	  time.
  */
 #include "tap.h"
 
@@ -10,8 +11,8 @@
 
 #include "findings_fixture.h"
 
-/* With the client's half alone, the longest statements are named: three, the
- * longest first, and none that is short. */
+/* If only the client has recorded the trace, the three longest statements are listed,
+ * the longest one first. Short statements are not listed. */
 static void
 test_longest_of_client(void **state)
 {
@@ -50,8 +51,9 @@ test_longest_of_client(void **state)
 	osp_buf_term(&words);
 }
 
-/* What ran often and with other values counts together, also if a cause explains most;
- * then of what that explains nothing is said. */
+/* Executions of a statement with different values count together, also if a finding
+ * explains most of the time. Nothing is said about executions that the finding
+ * explains. */
 static void
 test_longest_of_many(void **state)
 {
@@ -98,8 +100,8 @@ test_longest_of_many(void **state)
 	osp_buf_term(&words);
 }
 
-/* What a statement runs that has its text, such as the query of CREATE TABLE … AS, is no
- * execution of its own. */
+/* A statement that another one with the same text runs, such as the query of CREATE
+ * TABLE … AS, does not count as a second execution. */
 static void
 test_longest_of_one(void **state)
 {
@@ -121,7 +123,8 @@ test_longest_of_one(void **state)
 	osp_buf_term(&words);
 }
 
-/* The server's half is there, and says nothing; SQLite's figures do. */
+/* The server has recorded the trace, too, but that explains nothing; the counters of
+ * SQLite do. */
 static void
 test_longest_of_database(void **state)
 {
@@ -159,7 +162,7 @@ test_longest_of_database(void **state)
 	osp_buf_term(&words);
 }
 
-/* A plan is no cause, but something to look at. */
+/* A plan is no cause, but a hint where to look. */
 static void
 test_longest_with_plan(void **state)
 {
@@ -179,7 +182,8 @@ test_longest_with_plan(void **state)
 	osp_buf_term(&words);
 }
 
-/* Where causes explain most, or the trace is the application's, none is named. */
+/* If findings explain most of the time, or most of it is the application's, no
+ * statement is listed. */
 static void
 test_longest_of_explained(void **state)
 {
@@ -199,7 +203,7 @@ test_longest_of_explained(void **state)
 	}
 }
 
-/* What SQLite counted is said of a statement that is not explained. */
+/* The counters of SQLite are given for a statement that is not explained. */
 static void
 test_longest_of_sqlite(void **state)
 {
@@ -234,8 +238,8 @@ test_longest_of_sqlite(void **state)
 	osp_buf_term(&words);
 }
 
-/* What is said of many executions is true of all together, and not of the longest alone,
- * which may have waited for a processor. */
+/* Figures of many executions are the sums of all of them. The longest one alone may
+ * have waited for a CPU. */
 static void
 test_longest_of_sqlite_together(void **state)
 {
@@ -266,7 +270,8 @@ test_longest_of_sqlite_together(void **state)
 	osp_buf_term(&words);
 }
 
-/* Steps that are slow, and no sort, in a statement that its program does not interrupt. */
+/* A statement has slow steps and no sort, and the program does not pause between its
+ * rows. */
 static void
 test_slow_steps(void **state)
 {
@@ -312,7 +317,8 @@ test_slow_steps(void **state)
 	}
 }
 
-/* What a server computed, and what was left out below a statement, is said. */
+/* The text says how long the server computed, and how many points were left out below
+ * the statement. */
 static void
 test_longest_computed(void **state)
 {
@@ -373,7 +379,7 @@ test_longest_computed(void **state)
 	}
 }
 
-/* Points are left out of a statement, and of each operation below it. */
+/* Points are left out below a statement, and below each operation in it. */
 static void
 test_longest_left_out(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_lookup.c
- *	  When a join is found to have read a whole table for lack of an index.
+ *	  In which cases a join is found to have read a whole table because there is no
+ *	  index.
  */
 #include "tap.h"
 
@@ -16,18 +17,18 @@
 	"\"message\": \"canceling statement due to statement timeout\", "
 #define LOOKUP "\"findings\": [{\"rule\": \"lookup\""
 
-/* A join of a with b; a is scanned whole. */
+/* A join of the tables a and b, in which a is scanned completely. */
 typedef struct join
 {
 	const char *type;      /* of the join */
-	const char *condition; /* its member */
-	const char *between;   /* the node above the scan of a */
-	const char *side;      /* the node on the other side */
-	const char *indexes;   /* what is recorded of those of a */
+	const char *condition; /* the member with its condition */
+	const char *between;   /* type of the node above the scan of a */
+	const char *side;      /* type of the node on the other side */
+	const char *indexes;   /* the recorded indexes of a */
 	const char *joined;    /* rows of the join, and of the other side; NULL:
 							* it was never executed */
 	const char *matched;
-	const char *end; /* of the statement */
+	const char *end; /* how the statement ended */
 } join;
 
 static void
@@ -64,7 +65,7 @@ end_node(osp_report *report, const char *id, const char *parent,
 	findings_add(report, "pg.node-stop", id, parent, "h", 900, info);
 }
 
-/* Returns what is found, as JSON. */
+/* Writes the findings as JSON. */
 static void
 explain(const join *j, osp_buf *json)
 {
@@ -95,7 +96,7 @@ explain(const join *j, osp_buf *json)
 	osp_buf_term(&words);
 }
 
-/* Nothing is said about a join that has not begun, or has hardly begun. */
+/* There is no finding about a join that did not run, or had only just begun. */
 static void
 test_join_that_ran(void **state)
 {
@@ -131,7 +132,7 @@ test_join_that_ran(void **state)
 	}
 }
 
-/* That there is no index is said only where the indexes are known. */
+/* A missing index is only reported if the indexes of the table are known. */
 static void
 test_join_of_unknown_indexes(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_plans.c
- *	  What is found in plans: parallel scans, nodes without times, stale statistics.
+ *	  Findings about plans: parallel scans, nodes without times, stale statistics.
  */
 #include "tap.h"
 
@@ -10,8 +10,8 @@
 
 #include "findings_fixture.h"
 
-/* The nodes of a plan without a clock, of a leader and two workers: the leader's
- * have the rows of all three already. */
+/* Adds the nodes of a parallel plan without times, of a leader and two workers. The
+ * figures of the leader's nodes already include the workers'. */
 static void
 add_parallel_scan(osp_report *report, bool leader)
 {
@@ -41,7 +41,8 @@ add_parallel_scan(osp_report *report, bool leader)
 	findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
 }
 
-/* What parallel workers did is counted once, whoever says it. */
+/* The work of parallel workers is counted once, whether the leader or the workers
+ * report it. */
 static void
 test_parallel_scan(void **state)
 {
@@ -67,7 +68,7 @@ test_parallel_scan(void **state)
 	osp_buf_term(&words);
 }
 
-/* A sort of a leader, which wrote leader_kb to files, and of a worker. */
+/* Explains a sort of a leader, which wrote leader_kb to files, and of a worker. */
 static void
 explain_parallel_sort(const char *leader_kb, osp_buf *json)
 {
@@ -100,8 +101,8 @@ explain_parallel_sort(const char *leader_kb, osp_buf *json)
 	osp_buf_term(&words);
 }
 
-/* What workers wrote to files is told with what their leader wrote, and memory is each
- * one's own. */
+/* The bytes that workers wrote to files are added to those of the leader; the memory of
+ * each process is its own. */
 static void
 test_parallel_spill(void **state)
 {
@@ -125,14 +126,14 @@ test_parallel_spill(void **state)
 						   "planner may choose a plan without workers: "));
 	osp_buf_term(&json);
 
-	/* The leader's share fitted into memory. */
+	/* The leader's part fitted into memory. */
 	explain_parallel_sort("0", &json);
 	assert_non_null(strstr(json.ptr, "\"rule\": \"spill\""));
 	assert_non_null(strstr(json.ptr, "\"disk_kb\": 9000.0"));
 	osp_buf_term(&json);
 }
 
-/* A sort through files costs more than handing on as many rows. */
+/* A sort that spills to files takes longer than passing on the same number of rows. */
 static void
 test_spill_judged(void **state)
 {
@@ -177,8 +178,8 @@ test_spill_judged(void **state)
 	osp_buf_term(&words);
 }
 
-/* The points of a file without a member of nodes: what a server records that
- * takes no times of nodes. */
+/* Adds a point without the times of nodes, as a server records it that does not measure
+ * these. */
 static osp_status
 add_untimed(void *ctx, osp_str json)
 {
@@ -192,7 +193,8 @@ add_untimed(void *ctx, osp_str json)
 	return osp_report_add((osp_report *) ctx, osp_str_of(text), NULL);
 }
 
-/* Without times of nodes, the time of a statement is divided by their rows. */
+/* If the times of the nodes were not measured, the time of a statement is divided in
+ * proportion to their rows. */
 static void
 test_untimed_nodes(void **state)
 {
@@ -220,7 +222,7 @@ test_untimed_nodes(void **state)
 	}
 }
 
-/* Stale statistics are said to be the reason of a wrong estimate. */
+/* Stale statistics are reported as the cause of a wrong estimate. */
 static void
 test_stale_statistics(void **state)
 {
@@ -246,7 +248,7 @@ test_stale_statistics(void **state)
 	}
 }
 
-/* A scan of a partition, one of many. */
+/* Adds the scan of one of many partitions. */
 static void
 add_partition(osp_report *report, int number, const char *parent,
 			  const char *filter)
@@ -274,8 +276,8 @@ add_partition(osp_report *report, int number, const char *parent,
 				 "\"rows_removed_by_filter\": 2000}}, ");
 }
 
-/* Partitions that are all read are one cause, though each takes little; the same scans
- * beside each other, of tables that have nothing in common, are none. */
+/* If all partitions are read, that is one cause, although each takes little time. The
+ * same scans of unrelated tables are no cause. */
 static void
 test_partitions(void **state)
 {
@@ -320,7 +322,8 @@ test_partitions(void **state)
 	}
 }
 
-/* What helps partitions that are all read: another condition on their key, or an index. */
+/* The advice if all partitions are read: another condition on the partition key, or an
+ * index. */
 static void
 test_index_of_partitions(void **state)
 {
@@ -376,7 +379,8 @@ test_index_of_partitions(void **state)
 	}
 }
 
-/* A text of many bytes takes its time before it is executed, and nobody's lock does. */
+/* A long text takes time before its execution. Waiting for a lock before that is not
+ * put on the text. */
 static void
 test_long_text(void **state)
 {
@@ -433,15 +437,16 @@ test_long_text(void **state)
 	}
 }
 
-/* What is found in the plans of the executions that are long enough for these to be recorded
- * is the reason of the others, too, unless they only look up a row. */
+/* Some executions were long enough for their plans to be recorded. A cause in these
+ * plans is also taken for the cause of the other executions, unless those only look up
+ * a row. */
 static void
 test_alike(void **state)
 {
 	static const struct
 	{
-		int ms; /* of an execution without a plan; one with a plan takes 12 ms */
-		int removed;     /* by the filter of the others */
+		int ms;          /* of an execution without a plan; with one: 12 ms */
+		int removed;     /* rows that the others' filter removed */
 		const char *cpu; /* of all */
 		const char *says;
 		const char *never;
@@ -458,7 +463,7 @@ test_alike(void **state)
 		{0, 90000, "", "{\"rule\": \"filter\"", "more execution"},
 		{8, 1, "", "{\"rule\": \"repeat\"", "more execution"},
 
-		/* Others have the CPU for more than half of the time. */
+		/* other processes had the CPU for more than half of the time */
 		{8,
 		 90000,
 		 "\"db\": {\"cpu\": {\"user_ms\": 1, \"system_ms\": 0, \"of_ms\": 8, "
@@ -550,7 +555,7 @@ add_timed(osp_report *report, const char *id, const char *parent,
 	findings_add(report, "pg.node-stop", id, parent, "h", 900, info);
 }
 
-/* A node that did nothing beside those below it is told of as others are. */
+/* A node without any time of its own is reported like others. */
 static void
 test_no_own_time(void **state)
 {
@@ -583,7 +588,8 @@ test_no_own_time(void **state)
 	osp_buf_term(&words);
 }
 
-/* A page of ten rows, for which so many are read by a node of this type. */
+/* Is OFFSET found to be the cause if a node of this type reads so many rows for a page
+ * of ten? */
 static bool
 finds_offset(const char *type, int read, int returned)
 {
@@ -635,8 +641,8 @@ finds_offset(const char *type, int read, int returned)
 	return found;
 }
 
-/* OFFSET is blamed for rows that are read one after the other, and not for a sort that
- * needs all of them. */
+/* OFFSET is the cause if rows are read one after another, but not if a sort needs all
+ * of them anyway. */
 static void
 test_offset(void **state)
 {
@@ -648,8 +654,8 @@ test_offset(void **state)
 	assert_false(finds_offset("Sort", 190010, 10));
 }
 
-/* A nested loop with this condition, above an outer side of which far more rows came than
- * were expected, and this inner one. */
+/* Explains a nested loop with this condition and this inner side. Its outer side
+ * returns many more rows than estimated. */
 static void
 explain_join(const char *filter, const char *inner, int inner_rows,
 			 osp_buf *json)
@@ -708,7 +714,7 @@ explain_join(const char *filter, const char *inner, int inner_rows,
 	osp_buf_term(&words);
 }
 
-/* A side of few rows is a loop that somebody wanted. */
+/* With few rows on one side, the planner has chosen the loop deliberately. */
 static void
 explain_few_pairs(void)
 {
@@ -722,7 +728,7 @@ explain_few_pairs(void)
 	osp_buf_term(&json);
 }
 
-/* No estimate is blamed for a nested loop that nothing could replace. */
+/* A wrong estimate is not the cause of a nested loop that no other join could replace. */
 static void
 test_joins_without_equality(void **state)
 {
@@ -775,7 +781,7 @@ test_joins_without_equality(void **state)
 	explain_few_pairs();
 }
 
-/* Adds a point, whose statement does not skip what is locked. */
+/* Adds a point whose statement does not have SKIP LOCKED. */
 static osp_status
 add_waiting(void *ctx, osp_str json)
 {
@@ -794,7 +800,7 @@ add_waiting(void *ctx, osp_str json)
 	return status;
 }
 
-/* FOR UPDATE also passes over what another transaction has changed while it waited. */
+/* FOR UPDATE also skips rows that another transaction has changed while it waited. */
 static void
 test_lock_without_skip(void **state)
 {

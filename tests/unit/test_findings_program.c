@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_program.c
- *	  What is found in what programs do: repeated statements, pauses, the way to the
- *	  server and a pooler on it.
+ *	  Findings about programs: repeated statements, pauses, the network to the server,
+ *	  and a pooler.
  */
 #include "tap.h"
 
@@ -11,7 +11,8 @@
 
 #include "findings_fixture.h"
 
-/* A pooler that gives a statement up says so; another failure is none of its. */
+/* A statement that a pooler gave up is reported as such. Other failures are not put on
+ * the pooler. */
 static void
 test_pooler_gave_up(void **state)
 {
@@ -42,7 +43,7 @@ test_pooler_gave_up(void **state)
 	}
 }
 
-/* A server's statements keep their advice. */
+/* Repeated statements inside a server get their own advice. */
 static void
 test_server_advice(void **state)
 {
@@ -62,8 +63,8 @@ test_server_advice(void **state)
 	osp_buf_term(&words);
 }
 
-/* Of a statement that is long for a server, and none that the client alone knows, the
- * step says how to see its plan. */
+/* The advice says how to see the plan of a repeated statement if it takes long in the
+ * server. It does not say so if only the client has recorded the statement. */
 static void
 test_repeat_without_plan(void **state)
 {
@@ -71,7 +72,7 @@ test_repeat_without_plan(void **state)
 	{
 		const char *name;
 		int ms;
-		int every; /* which of them has a node of its plan; 0: none */
+		int every; /* each so many of them has a plan node; 0: none */
 		bool hint;
 	} cases[] = {
 		{"pg", 5, 0, true},
@@ -133,7 +134,8 @@ test_repeat_without_plan(void **state)
 	}
 }
 
-/* Of some executions the server's part is not known: it is not called the client's. */
+/* If the server's part of some executions is unknown, their time does not count as the
+ * client's. */
 static void
 test_repeat_half_told(void **state)
 {
@@ -195,8 +197,8 @@ test_repeat_half_told(void **state)
 	}
 }
 
-/* A repetition is quoted as most of its statements are written, wherever the longest
- * one is. */
+/* A repetition is quoted in the form that most of its statements have, whichever is the
+ * longest one. */
 static void
 test_repeat_quote(void **state)
 {
@@ -232,8 +234,8 @@ test_repeat_quote(void **state)
 	}
 }
 
-/* Statements that wait for the network, of which some ran at the same time: the
- * parts of the time are not larger than the whole. */
+/* Statements wait for the network, and some of them run at the same time. The parts of
+ * the time do not add up to more than the whole. */
 static void
 test_network_of_many(void **state)
 {
@@ -278,8 +280,8 @@ test_network_of_many(void **state)
 	osp_buf_term(&words);
 }
 
-/* A client's statement of a session, with the server's part of it, up to ms before its end,
- * and a commit. */
+/* Adds a client's statement and the server's part of it, which ends ms before it, and a
+ * commit. */
 static void
 add_call(osp_report *report, const char *id, const char *statement, int at,
 		 int server_ms, int after_ms)
@@ -310,7 +312,8 @@ add_call(osp_report *report, const char *id, const char *statement, int at,
 				 "");
 }
 
-/* What passes after a DROP is executed is no way to the client: files are removed. */
+/* The time after the execution of a DROP is not put on the network, because the server
+ * removes files then. */
 static void
 test_removed_files(void **state)
 {
@@ -350,7 +353,7 @@ test_removed_files(void **state)
 	}
 }
 
-/* What a client's statements failed with was told by the server. */
+/* The error of a client's statement came from the server. */
 static void
 test_served_failures(void **state)
 {
@@ -395,8 +398,8 @@ test_served_failures(void **state)
 	osp_buf_term(&words);
 }
 
-/* A statement that something else ended is named as not finished, with what ended it,
- * also where the cause of its time is another one. */
+/* If something ended a statement before it finished, the findings say so and name what
+ * ended it, also if its time has another cause. */
 static void
 test_ended_statements(void **state)
 {
@@ -404,7 +407,7 @@ test_ended_statements(void **state)
 	{
 		const char *etype;
 		const char *message;
-		const char *by; /* NULL: it was not ended, but failed */
+		const char *by; /* NULL: it was not ended, but failed by itself */
 		bool of_session;
 	} cases[] = {
 		{"query_canceled",
@@ -483,8 +486,8 @@ test_ended_statements(void **state)
 	}
 }
 
-/* A statement of a function that was cancelled, and whose error the function has
- * caught, ended nothing. */
+/* If a function has caught the cancellation of one of its statements, nothing was
+ * ended. */
 static void
 test_caught_cancel(void **state)
 {
@@ -519,8 +522,8 @@ test_caught_cancel(void **state)
 	osp_buf_term(&words);
 }
 
-/* Statements with the server's part of them, as a client recorded each; db is more of what
- * it says of one. The words, and the tree. */
+/* Explains statements of a client with the server's part of each. db has further
+ * members of the client's info.db. Writes the words and the tree. */
 static void
 explain_statements(const char *statement, const char *db, int count,
 				   osp_buf *words, osp_buf *tree)
@@ -558,7 +561,7 @@ explain_statements(const char *statement, const char *db, int count,
 	osp_report_free(report);
 }
 
-/* What a program's own tracing takes is not called the network. */
+/* The time that a program needs for its own tracing is not put on the network. */
 static void
 test_tracing_of_program(void **state)
 {
@@ -595,8 +598,8 @@ test_tracing_of_program(void **state)
 	}
 }
 
-/* A program that is traced as a whole may have had nothing to do: said is where it did
- * nothing, and what to trace of a service. */
+/* A program that is traced as a whole may have been idle. The text says where it
+ * executed no operation, and, for a service, what to trace. */
 static void
 test_program_without_root(void **state)
 {
@@ -625,7 +628,7 @@ test_program_without_root(void **state)
 	osp_buf_term(&words);
 }
 
-/* What a program did may be missing, or it is in a collector of its own. */
+/* Operations of a program may be missing, or be in another collector. */
 static void
 test_missing_callers(void **state)
 {
@@ -658,8 +661,8 @@ test_missing_callers(void **state)
 	osp_buf_term(&words);
 }
 
-/* With statement_text = none only the first word of a statement is recorded: nobody knows
- * whether two are the same. */
+/* With statement_text = none only the first word of a statement is recorded, so it is
+ * unknown whether two statements are the same. */
 static void
 test_first_words(void **state)
 {
@@ -688,7 +691,8 @@ test_first_words(void **state)
 	}
 }
 
-/* A statement of OSProfiler in Python and the server's part of it, by this process. */
+/* Adds a statement that OSProfiler in Python has recorded, and the server's part of it
+ * in the process pid. */
 static void
 add_python(osp_report *report, const char *id, const char *statement, int pid,
 		   int at)
@@ -712,14 +716,15 @@ add_python(osp_report *report, const char *id, const char *statement, int pid,
 	findings_add(report, "db-stop", id, "w", "h", at + 10, "");
 }
 
-/* Drivers of Python begin a transaction without a word, and OSProfiler in Python does not
- * record the session: the end of the transaction, and the server's process, tell. */
+/* Drivers of Python begin transactions without a BEGIN, and OSProfiler in Python does
+ * not record the session. A transaction is recognized by its end and by the server's
+ * process. */
 static void
 test_pause_of_python(void **state)
 {
 	static const struct
 	{
-		int pid; /* whose COMMIT it is; 0: there is none */
+		int pid; /* the process of the COMMIT; 0: there is none */
 		const char *rule;
 	} cases[] = {{7, "client_pause"}, {8, "application"}, {0, "application"}};
 	size_t i;
@@ -750,7 +755,8 @@ test_pause_of_python(void **state)
 	}
 }
 
-/* A pool that asks for a sign of life does not get the advice to keep the answer. */
+/* If a pool repeats a statement to check its connections, the advice is not to cache
+ * the result. */
 static void
 test_pings(void **state)
 {
@@ -785,7 +791,8 @@ test_pings(void **state)
 	}
 }
 
-/* BEGIN of one process, long before a statement of another one. */
+/* Is a pause found between a BEGIN in one process and a later statement in another
+ * one? */
 static bool
 finds_pause(const char *first, const char *second, const char *host)
 {
@@ -812,7 +819,7 @@ finds_pause(const char *first, const char *second, const char *host)
 	return found;
 }
 
-/* A pause lies between two statements of one process. */
+/* A pause is only found between two statements of the same process. */
 static void
 test_pause_of_one_process(void **state)
 {
@@ -825,7 +832,8 @@ test_pause_of_one_process(void **state)
 	assert_false(finds_pause("\"server\": \"s\"", "\"pid\": 11", "h"));
 }
 
-/* Statements are the same whatever their constants are, and in whatever case. */
+/* Statements are the same if they only differ in constants and in upper and lower
+ * case. */
 static void
 test_shapes(void **state)
 {
@@ -861,8 +869,8 @@ test_shapes(void **state)
 	osp_report_free(report);
 }
 
-/* The place of an error is said, and what is below the statement only where something
- * is. */
+/* The finding says where an error occurred. It mentions what is below the statement
+ * only if there is something. */
 static void
 test_failed_copy(void **state)
 {
@@ -870,8 +878,8 @@ test_failed_copy(void **state)
 #define BELOW "What it did until then is below it in the tree."
 	static const struct
 	{
-		bool client; /* sent it, and was not told the place */
-		bool more;   /* the server did something in it */
+		bool client; /* a client sent it, and got no place */
+		bool more;   /* there are operations below it */
 	} cases[] = {{false, false}, {false, true}, {true, false}, {true, true}};
 	size_t i;
 

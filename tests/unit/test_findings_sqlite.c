@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_sqlite.c
- *	  What is found in traces of SQLite, and what is advised there.
+ *	  Findings about SQLite, and their advice.
  */
 #include "tap.h"
 
@@ -10,7 +10,7 @@
 
 #include "findings_fixture.h"
 
-/* The command that shows SQLite's plan can be typed as it is. */
+/* The command that shows SQLite's plan can be executed as it is printed. */
 static void
 test_sqlite_plan_command(void **state)
 {
@@ -24,9 +24,9 @@ test_sqlite_plan_command(void **state)
 	osp_buf_term(&out);
 }
 
-/* What reading rows can have taken is blamed on it, and no more: a join that looks
- * rows up by an index takes its time there. Rows of which each takes long are read
- * by a statement that does nothing else. */
+/* Reading rows gets no more time than it can have taken: a join that looks up rows by
+ * an index takes time for that. If each row takes long, the time is only put on reading
+ * if the statement does nothing else. */
 static void
 test_sqlite_scan_bounds(void **state)
 {
@@ -34,7 +34,7 @@ test_sqlite_scan_bounds(void **state)
 	{
 		int ms;
 		const char *stats;
-		const char *says; /* NULL: nothing is found */
+		const char *says; /* NULL: there is no finding */
 	} cases[] = {
 		{40, "\"fullscan_steps\": 2999, \"vm_steps\": 60000", NULL},
 		{400, "\"fullscan_steps\": 29999, \"vm_steps\": 600000", NULL},
@@ -82,7 +82,7 @@ test_sqlite_scan_bounds(void **state)
 	}
 }
 
-/* Repeats a statement of SQLite, and returns what is found. */
+/* Writes the findings about a statement of SQLite that is repeated. */
 static void
 explain_repeated(const char *statement, const char *stop, osp_buf *json)
 {
@@ -97,7 +97,8 @@ explain_repeated(const char *statement, const char *stop, osp_buf *json)
 	osp_buf_term(&words);
 }
 
-/* SQLite has no COPY, no ANY, no pipeline, no FETCH, and no trigger of statements. */
+/* The advice does not propose what SQLite lacks: COPY, ANY, pipelines, FETCH and
+ * statement-level triggers. */
 static void
 test_sqlite_advice(void **state)
 {
@@ -136,7 +137,7 @@ test_sqlite_advice(void **state)
 	}
 }
 
-/* Only changes that commit one by one are told to become one transaction. */
+/* Only changes that are committed one by one get the advice to use one transaction. */
 static void
 test_sqlite_sync_advice(void **state)
 {
@@ -168,8 +169,8 @@ test_sqlite_sync_advice(void **state)
 	}
 }
 
-/* The statement that most of the time was waited for is named, not the longest one, and
- * how often it was. */
+/* The finding names the statement with the longest total wait, not the longest
+ * statement, and how often it was executed. */
 static void
 test_sqlite_sync_evidence(void **state)
 {
@@ -205,7 +206,7 @@ test_sqlite_sync_evidence(void **state)
 	osp_buf_term(&words);
 }
 
-/* An operation of a connection; stop is what its stop's info begins with. */
+/* Adds an operation of a connection. stop is the beginning of its stop's info. */
 static void
 add_of(osp_report *report, int pid, int connection, const char *file,
 	   const char *statement, int from_ms, int until_ms, const char *stop)
@@ -243,7 +244,8 @@ add_of(osp_report *report, int pid, int connection, const char *file,
 	"\"etype\": \"SQLITE_BUSY\", \"message\": \"database is locked\", "
 #define SHOP "/srv/a shop.db"
 
-/* Says, and says not: up to four texts each. */
+/* Asserts that the findings contain the texts says, and do not contain the texts
+ * unsaid: up to four each. */
 static void
 assert_says(osp_report *report, const char *const says[4],
 			const char *const unsaid[4])
@@ -265,7 +267,8 @@ assert_says(osp_report *report, const char *const says[4],
 	osp_buf_term(&words);
 }
 
-/* Who had the lock, and for how long it did nothing with it. */
+/* The finding names the connection that held the lock, and says how long it was idle
+ * meanwhile. */
 static void
 test_sqlite_lock_holder(void **state)
 {
@@ -289,7 +292,8 @@ test_sqlite_lock_holder(void **state)
 	assert_says(report, says, unsaid);
 }
 
-/* Another connection of the process; a transaction that was at work; no end. */
+/* The holder is another connection of the process, a transaction that was at work, or
+ * one without an end. */
 static void
 test_sqlite_lock_holder_at_work(void **state)
 {
@@ -315,7 +319,7 @@ test_sqlite_lock_holder_at_work(void **state)
 	assert_says(report, open_says, (const char *const[4]){"writes at a time"});
 }
 
-/* Readers keep back who commits, if there is no WAL. */
+/* Without a WAL, readers block a connection that commits. */
 static void
 test_sqlite_lock_holder_reads(void **state)
 {
@@ -352,7 +356,7 @@ test_sqlite_lock_holder_reads(void **state)
 									   "fuser -v '/srv/a shop.db'"},
 				(const char *const[4]){"journal_mode", "process 7"});
 
-	/* With a WAL, a reader waits for a writer only now and then. */
+	/* With a WAL, a reader rarely waits for a writer. */
 	report = osp_report_new(&osp_allocator_default);
 	add_of(report, 7, 1, SHOP, "UPDATE t SET a = 2", 50, 2000, "");
 	add_of(report,
@@ -370,7 +374,8 @@ test_sqlite_lock_holder_reads(void **state)
 				(const char *const[4]){"journal_mode"});
 }
 
-/* Many short transactions; attempts that fail at once; a reader that wants to write. */
+/* Many short transactions, attempts that fail at once, and a reader that begins to
+ * write. */
 static void
 test_sqlite_lock_attempts(void **state)
 {
@@ -428,7 +433,8 @@ test_sqlite_lock_attempts(void **state)
 				(const char *const[4]){"No busy timeout"});
 }
 
-/* Transactions of two processes are two; what is in memory is locked for nobody. */
+/* Transactions of two processes are different ones. A database in memory is not locked
+ * by others. */
 static void
 test_sqlite_sessions(void **state)
 {
@@ -492,7 +498,8 @@ add_transactions(osp_report *report, const char *file, bool one, int each_ms,
 	add_of(report, 7, 1, file, "COMMIT", at, at + 1, "");
 }
 
-/* Nobody is told to do what he does already; commits are no pauses of the program. */
+/* The advice does not propose what the program already does. Commits do not count as
+ * pauses of the program. */
 static void
 test_sqlite_repeats(void **state)
 {
@@ -522,8 +529,8 @@ test_sqlite_repeats(void **state)
 							   "with the pauses"});
 }
 
-/* Many rows in one transaction, at a few us each, are as they should be; without one, or
- * where each takes long, they are not. */
+/* Many rows in one transaction, at a few microseconds each, are no finding. Without a
+ * transaction, or if each takes long, they are. */
 static void
 test_sqlite_bulk(void **state)
 {
@@ -566,8 +573,8 @@ test_sqlite_bulk(void **state)
 	}
 }
 
-/* Rows that one call executes in one transaction are joined already, and a load is one,
- * though the same statement ran before it, too. */
+/* Rows that one call inserts in one transaction are already together. Such a load
+ * counts as one, also if the same statement was executed before it. */
 static void
 test_sqlite_executemany(void **state)
 {
@@ -603,7 +610,7 @@ test_sqlite_executemany(void **state)
 	}
 }
 
-/* What a scan needs depends on what the statement does. */
+/* The advice for a scan depends on the kind of statement. */
 static void
 test_sqlite_scan_advice(void **state)
 {
@@ -672,7 +679,7 @@ test_sqlite_scan_advice(void **state)
 	}
 }
 
-/* Statements of two files are two causes, which say their file. */
+/* Statements on two files are two causes. Each names its file. */
 static void
 test_sqlite_files(void **state)
 {
@@ -749,7 +756,7 @@ test_sqlite_page_claims(void **state)
 	osp_report_free(report);
 }
 
-/* The command can be typed, whatever the file is called. */
+/* The command is correct for any name of the file. */
 static void
 test_sqlite_plan_of_any_file(void **state)
 {
@@ -793,7 +800,8 @@ test_sqlite_plan_of_any_file(void **state)
 	}
 }
 
-/* What somebody else has stored is not shown as a command that would execute more. */
+/* The text of a trace comes from outside, so a text of several statements is not
+ * printed as a command: executing it would run them. */
 static void
 test_sqlite_plan_of_several(void **state)
 {
@@ -835,7 +843,7 @@ test_sqlite_plan_of_several(void **state)
 	}
 }
 
-/* Who has no sqlite3 shell is told its package. */
+/* If the sqlite3 shell is missing, the advice names its package. */
 static void
 test_sqlite_plan_without_shell(void **state)
 {
@@ -867,7 +875,7 @@ draw_tree(osp_report *report, const osp_draw_options *options, osp_buf *text)
 	return osp_report_draw(report, options, text);
 }
 
-/* The tree says which process and which file, where there are several. */
+/* The tree names the process and the file if there are several. */
 static void
 test_sqlite_places(void **state)
 {
@@ -889,8 +897,8 @@ test_sqlite_places(void **state)
 	osp_report_free(report);
 }
 
-/* What the program does between the rows that it fetches is its own time, and what
- * statements do there is theirs. */
+/* The time between fetched rows is the program's own time. Statements that run
+ * meanwhile keep their time. */
 static void
 test_sqlite_pauses(void **state)
 {
@@ -923,7 +931,7 @@ test_sqlite_pauses(void **state)
 		add_of(
 			report, 1, 1, "a.db", "SELECT id FROM a", 0, 1000, cases[i].stop);
 
-		/* Another statement runs between the rows, for 400 ms. */
+		/* Another statement runs between the rows for 400 ms. */
 		if (i == 0)
 			add_of(report, 1, 1, "a.db", "VACUUM", 300, 700, "");
 		findings_explain(report, &json, &words);
@@ -937,7 +945,7 @@ test_sqlite_pauses(void **state)
 	}
 }
 
-/* A start that says what is not measured. */
+/* Explains a statement whose start says which times are not measured. */
 static void
 explain_unmeasured(const char *statement, const char *unmeasured, int count,
 				   const char *stop, osp_buf *json)
@@ -962,7 +970,7 @@ explain_unmeasured(const char *statement, const char *unmeasured, int count,
 	osp_buf_term(&words);
 }
 
-/* What is not measured is said to be unknown, and is not taken for something else. */
+/* Times that are not measured are reported as unknown, and not put on another cause. */
 static void
 test_sqlite_unmeasured(void **state)
 {
@@ -978,7 +986,7 @@ test_sqlite_unmeasured(void **state)
 		const char *stop;
 		int count;
 		const char *says;
-		bool syncs; /* that they are not measured */
+		bool syncs; /* the finding says that syncs are not measured */
 	} cases[] = {
 		{"INSERT INTO t VALUES (1)",
 		 "syncs",
@@ -1040,7 +1048,7 @@ test_sqlite_unmeasured(void **state)
 	}
 }
 
-/* What functions of the program take is not blamed on reading rows. */
+/* The time of functions of the program is not put on reading rows. */
 static void
 test_sqlite_functions(void **state)
 {
@@ -1088,8 +1096,8 @@ test_sqlite_functions(void **state)
 	}
 }
 
-/* A SELECT whose rows the program fetches slowly has its lock for reading meanwhile; that
- * its scan took so long nobody knows where pauses are not measured. */
+/* If a program fetches the rows of a SELECT slowly, the statement holds its read lock
+ * meanwhile. Without measured pauses it is unknown whether its scan took the time. */
 static void
 test_sqlite_slow_reader(void **state)
 {
@@ -1132,8 +1140,8 @@ test_sqlite_slow_reader(void **state)
 	osp_buf_term(&json);
 }
 
-/* Two processes that wait for each other have two reasons, and of a wait that others used
- * to work it is said how long it was. */
+/* If two processes wait for each other, there are two causes. If others worked during a
+ * wait, the finding says how long the wait was. */
 static void
 test_sqlite_lock_directions(void **state)
 {

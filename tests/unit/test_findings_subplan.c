@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_subplan.c
- *	  When a subquery that ran for each row is found to be the reason, and when
- *	  something else is.
+ *	  In which cases a subquery that ran for each row is found to be the cause, and in
+ *	  which cases another cause is.
  */
 #include "tap.h"
 
@@ -27,14 +27,15 @@ add_node(osp_report *report, const char *id, const char *parent,
 	findings_add(report, "pg.node-stop", id, parent, "h", 900, info);
 }
 
-/* The nodes of a statement of a second: a scan of a table, and what ran for its rows. */
+/* The nodes of a statement that takes a second: the scan of a table, and the subquery
+ * that ran for its rows. */
 typedef struct subquery
 {
 	const char *statement; /* its stop */
 	const char *scan;      /* the stop of the scan */
-	const char *mark;      /* of the node at the top of a subquery */
-	const char *top;       /* its stop, an aggregate's */
-	const char *inner;     /* and that of the index scan below */
+	const char *mark;      /* marks the top node of a subquery */
+	const char *top;       /* the stop of that node, an aggregate */
+	const char *inner;     /* the stop of the index scan below */
 } subquery;
 
 static void
@@ -115,7 +116,7 @@ test_often(void **state)
 	assert_found(&q, NOTHING);
 }
 
-/* A node that no subquery has is the inner side of a join. */
+/* A node without the mark of a subquery is the inner side of a join. */
 static void
 test_join(void **state)
 {
@@ -125,7 +126,8 @@ test_join(void **state)
 	assert_found(&q, NOTHING);
 }
 
-/* One that ran once is no matter of its rows, and one that took little is none at all. */
+/* A subquery that ran once does not depend on the rows. One that took little time is no
+ * cause. */
 static void
 test_fast(void **state)
 {
@@ -149,7 +151,7 @@ test_fast(void **state)
 	assert_found(&slow, "took 800 ms: 400 us each.");
 }
 
-/* What another rule says of a part of it is what helps. */
+/* If another rule explains a part of the subquery, its advice helps more. */
 static void
 test_claimed(void **state)
 {
@@ -164,7 +166,8 @@ test_claimed(void **state)
 	assert_not_found(&q, "\"subplan\"");
 }
 
-/* Of a statement that waited for its client most of the time it has only the rest. */
+/* If the statement mostly waited for its client, the subquery gets only the rest of the
+ * time. */
 static void
 test_waits(void **state)
 {
@@ -180,8 +183,8 @@ test_waits(void **state)
 	assert_found(&q, "{\"rule\": \"subplan\", \"share\": 0.22");
 }
 
-/* A list that is gone through for each row takes the node that compares with it as long as
- * itself, and was made once. */
+/* A list is made once, and searched for each row. Therefore the node that searches the
+ * list takes longer than the list itself. */
 static void
 test_list(void **state)
 {

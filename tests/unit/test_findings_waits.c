@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_findings_waits.c
- *	  What is found in waits for locks: what the holder did, and where to go on.
+ *	  Findings about waits for locks: what the holder did, and what to do next.
  */
 #include "tap.h"
 
@@ -11,7 +11,7 @@
 
 #define TRACE "99999999-2222-4333-8444-555555555555"
 
-/* Begins the statement that waits. */
+/* Adds the start of the statement that waits. */
 static void
 begin_update(osp_report *report)
 {
@@ -24,7 +24,8 @@ begin_update(osp_report *report)
 				 "\"db\": {\"statement\": \"UPDATE t SET n = 1\"}, ");
 }
 
-/* A statement that waited for a second, with what is known of the holder. */
+/* Makes a trace of a statement that waited for a second. holder has the recorded facts
+ * about the holder. */
 static osp_report *
 waited_for(const char *holder)
 {
@@ -48,7 +49,7 @@ waited_for(const char *holder)
 	"\"held_by\": {\"pid\": 7, \"state\": \"idle in transaction\", " \
 	"\"state_ms\": " ms ", \"statement\": \"UPDATE t SET n = 2\"}"
 
-/* Is this in the head of the tree? Frees the report. */
+/* Does the head of the drawn tree contain this text? Frees the report. */
 static bool
 says_of_time(osp_report *report, const char *what)
 {
@@ -68,7 +69,7 @@ says_of_time(osp_report *report, const char *what)
 	return said;
 }
 
-/* The head of the tree says what a server waited for most. */
+/* The head of the tree says what a server has mostly waited for. */
 static void
 test_time(void **state)
 {
@@ -115,7 +116,7 @@ test_time(void **state)
 	assert_true(says_of_time(waited_for(IDLE("0.5")), ", most for locks)"));
 }
 
-/* How long the holder had been idle, or had run, is said. */
+/* The finding says how long the holder had been idle, or at work. */
 static void
 test_state_of_holder(void **state)
 {
@@ -155,7 +156,7 @@ test_state_of_holder(void **state)
 	}
 }
 
-/* What helps depends on the lock, and on what its holder does. */
+/* The advice depends on the lock, and on the state of its holder. */
 static void
 test_step_of_holder(void **state)
 {
@@ -244,7 +245,7 @@ test_step_of_holder(void **state)
 	"\"etype\": \"query_canceled\", \"message\": \"canceling statement " \
 	"due to statement timeout\", "
 
-/* A statement that was cancelled while it waited did not get the lock. */
+/* A statement that was cancelled while it waited has not got the lock. */
 static void
 test_cancelled(void **state)
 {
@@ -289,7 +290,8 @@ test_cancelled(void **state)
 	}
 }
 
-/* The command that shows the holder's trace reads it from where this one is. */
+/* The command that shows the holder's trace names the same collector or server as for
+ * this trace. */
 static void
 test_show_command(void **state)
 {
@@ -328,7 +330,8 @@ test_show_command(void **state)
 	}
 }
 
-/* A row that many sessions change: who has it is chance, and the waits are one cause. */
+/* Many sessions change one row. Which one holds the lock is chance, so all waits are
+ * one cause. */
 static void
 test_crowd(void **state)
 {
@@ -342,7 +345,7 @@ test_crowd(void **state)
 		{5, "active", true, "Many processes lock the same"},
 		{2, "active", false, "pg_stat_activity"},
 
-		/* What keeps them waiting is not their number. */
+		/* the cause of the waits is not the number of sessions */
 		{5, "idle in transaction", true, "idle_in_transaction_session_timeout"},
 	};
 	size_t i;
@@ -400,7 +403,7 @@ test_crowd(void **state)
 	}
 }
 
-/* A prepared transaction has no process: what to do is to end it. */
+/* A prepared transaction has no process. The advice is to end the transaction. */
 static void
 test_prepared_transaction(void **state)
 {
@@ -427,7 +430,7 @@ test_prepared_transaction(void **state)
 	}
 }
 
-/* Of one statement a few waits are recorded, and the sum of all of them. */
+/* Only a few waits of a statement are recorded one by one, but also the sum of all. */
 static void
 test_more_waits_than_recorded(void **state)
 {
@@ -470,7 +473,8 @@ test_more_waits_than_recorded(void **state)
 	osp_buf_term(&words);
 }
 
-/* What sleeps waits for no processor: that is taken from what runs beside it. */
+/* An operation that sleeps does not wait for a CPU. The missing CPU time belongs to the
+ * operation that ran at the same time. */
 static void
 test_starved_beside_sleep(void **state)
 {
@@ -527,7 +531,7 @@ test_starved_beside_sleep(void **state)
 	osp_buf_term(&words);
 }
 
-/* Making an index has a memory of its own, and workers that are not recorded. */
+/* Making an index uses memory of another setting, and workers that are not recorded. */
 static void
 test_maintenance(void **state)
 {
@@ -583,7 +587,7 @@ test_maintenance(void **state)
 	}
 }
 
-/* With lock_timeout the statement ends with the wait. */
+/* If lock_timeout ends the wait, it ends the statement, too. */
 static void
 test_gave_up(void **state)
 {
@@ -620,8 +624,8 @@ test_gave_up(void **state)
 	osp_buf_term(&words);
 }
 
-/* A lock that is waited for before the statement is planned: it is the statement that
- * waited, and three holders of it are a crowd, too. */
+/* The statement waited for a lock before it was planned. The wait counts as the
+ * statement's, and three holders of the lock are a crowd, too. */
 static void
 test_wait_before_planning(void **state)
 {
@@ -671,8 +675,8 @@ test_wait_before_planning(void **state)
 	osp_buf_term(&words);
 }
 
-/* Of what is not explained, that is waiting which no cause has, and the rest of a statement
- * that was explained in part is what it did then. */
+/* The part of the time that no finding explains is divided: waits that no cause has,
+ * and, if a statement is explained in part, what it did in the rest. */
 static void
 test_rest_of_waits(void **state)
 {
@@ -750,8 +754,8 @@ test_rest_of_waits(void **state)
 	}
 }
 
-/* What nodes of a plan spilled, and what a statement of which no plan is known did, are two
- * causes: each is told with its own statement. */
+/* Two causes: nodes of a plan that spilled to files, and a statement without a recorded
+ * plan that did. Each names its own statement. */
 static void
 test_spills_of_two_kinds(void **state)
 {
@@ -805,7 +809,8 @@ test_spills_of_two_kinds(void **state)
 	osp_buf_term(&words);
 }
 
-/* Who makes an index, or checks a foreign key, cannot let it read less. */
+/* Making an index and checking a foreign key have to read as much as they do, so the
+ * advice does not propose to read less. */
 static void
 test_reads_of_the_server(void **state)
 {
@@ -817,7 +822,7 @@ test_reads_of_the_server(void **state)
 	static const struct
 	{
 		const char *statement;
-		const char *inside; /* runs in it, and reads; NULL: nothing */
+		const char *inside; /* a statement below it that reads; NULL: none */
 		const char *step;
 	} cases[] = {
 		{"SELECT a FROM t", NULL, LESS},
