@@ -191,8 +191,7 @@ test_foreign_key(void **state)
 	{
 		const char *trigger; /* the end of its object */
 		const char *statements[2];
-		const char
-			*folded; /* how the stop of the folded calls begins; NULL: none */
+		const char *folded; /* how its stop begins; NULL: none is folded */
 		const char *truncated;
 		const char *cause;
 		const char *step;
@@ -669,8 +668,9 @@ test_measured_later(void **state)
 	}
 }
 
-/* EXPLAIN shows plans, but neither the work of functions nor waits for locks. So it is
- * only proposed for the first. */
+/* The advice about a cancelled statement proposes EXPLAIN only if the statement has a
+ * plan. EXPLAIN shows neither the work of functions nor waits for locks, so there is
+ * separate advice for these. */
 static void
 test_cancelled_step(void **state)
 {

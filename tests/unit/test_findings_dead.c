@@ -153,8 +153,8 @@ test_sequential(void **state)
 		HIT(5000), SEQ_TYPE("Sample Scan", 5000, NO_TOAST), ROWS(100), NOTHING);
 }
 
-/* A page of a table with short rows has room for many rows, so few rows on a page are
- * suspicious. */
+/* A page of a table with short rows has room for at least four of them, so fewer than
+ * two rows for each page are too few. */
 static void
 test_short_rows(void **state)
 {

@@ -43,7 +43,7 @@ test_pooler_gave_up(void **state)
 	}
 }
 
-/* Repeated statements inside a server get their own advice. */
+/* Repeated statements that only the server has recorded get advice, too. */
 static void
 test_server_advice(void **state)
 {

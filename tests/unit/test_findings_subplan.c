@@ -183,8 +183,8 @@ test_waits(void **state)
 	assert_found(&q, "{\"rule\": \"subplan\", \"share\": 0.22");
 }
 
-/* A list is made once, and searched for each row. Therefore the node that searches the
- * list takes longer than the list itself. */
+/* A list is made once, and gone through for each row. The node that compares the rows
+ * with the list takes as long for that as the node of the list. */
 static void
 test_list(void **state)
 {

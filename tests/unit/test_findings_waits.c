@@ -473,8 +473,8 @@ test_more_waits_than_recorded(void **state)
 	osp_buf_term(&words);
 }
 
-/* An operation that sleeps does not wait for a CPU. The missing CPU time belongs to the
- * operation that ran at the same time. */
+/* An operation that sleeps does not wait for a CPU. So the wait for a CPU belongs to
+ * the other operation of the statement. */
 static void
 test_starved_beside_sleep(void **state)
 {

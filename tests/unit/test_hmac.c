@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_hmac.c
- *	  HMAC-SHA1: known codes, and every length beside OpenSSL's own HMAC.
+ *	  HMAC-SHA1: known codes, and a comparison with OpenSSL's HMAC for each length.
  */
 #include "tap.h"
 
@@ -10,7 +10,7 @@
 
 #include "context/hmac.h"
 
-/* More than one block of SHA-1, for a longer key is hashed first. */
+/* Longer than one block of SHA-1, because a longer key is hashed first. */
 #define KEY_MAX  150
 #define TEXT_MAX 300
 
@@ -23,7 +23,7 @@ assert_mac(osp_str key, osp_str text, const unsigned char *want)
 
 	assert_non_null(hmac);
 
-	/* Signing leaves the key as it was. */
+	/* Signing does not change the key. */
 	for (again = 0; again < 2; again++)
 	{
 		memset(mac, 0, sizeof(mac));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_ids.c
- *	  Ids: fresh ones, after fork too, and ids that came from outside.
+ *	  Ids: fresh ones, also after a fork, and ids from outside.
  */
 #include "tap.h"
 
@@ -86,7 +86,8 @@ test_threads(void **state)
 	free(ids);
 }
 
-/* Ids of a parent, its child and its grandchild, which share a pool at first. */
+/* Checks the ids of a process, its child and its grandchild, which begin with the same
+ * pool of random bytes. */
 static void
 check_children(pid_t (*make_child)(void))
 {
@@ -132,7 +133,7 @@ test_fork(void **state)
 	check_children(fork);
 }
 
-/* No handler of pthread_atfork runs in this child. */
+/* Makes a child in which no handler of pthread_atfork() runs. */
 static pid_t
 bare_clone(void)
 {
@@ -144,11 +145,11 @@ test_bare_clone(void **state)
 {
 	(void) state;
 	if (getenv("OSP_UNDER_VALGRIND") != NULL)
-		skip(); /* it does not know MADV_WIPEONFORK */
+		skip(); /* the kernel does not know MADV_WIPEONFORK */
 	check_children(bare_clone);
 }
 
-/* A child to which the kernel refuses random numbers. */
+/* Makes a child for which the kernel refuses random numbers. */
 static pid_t
 filtered_fork(void)
 {
@@ -238,7 +239,7 @@ test_foreign_ids(void **state)
 	assert_true(
 		osp_str_eq(osp_id_text(&a, storage), osp_str_n(longest, OSP_ID_MAX)));
 
-	/* Upper case is kept verbatim, so it is text and no UUID. */
+	/* An id in upper case is kept verbatim, so it is a text and no UUID. */
 	assert_true(
 		osp_id_set(&a, OSP_STR("5F6B6C1E-8A35-4B1E-9E0D-0C7A3B6F1D20")));
 	assert_false(a.is_uuid);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_json.c
- *	  Strings, doubles and whole texts in the bytes of json.dumps. What is
- *	  expected was printed by Python 3.11.
+ *	  Strings, doubles and whole texts in the bytes of json.dumps. Python 3.11 has
+ *	  printed the expected texts.
  */
 #include "tap.h"
 
@@ -50,7 +50,7 @@ test_strings(void **state)
 	assert_string(OSP_STR("a\xff\xe2\x82z"), "\"a\\ufffd\\ufffdz\"");
 }
 
-/* The room is enough at first, or grows once, or many times. */
+/* There is enough room from the beginning, or the buffer grows once or many times. */
 static void
 test_long_strings(void **state)
 {
@@ -131,7 +131,7 @@ test_doubles(void **state)
 	assert_double(-INFINITY, "null");
 }
 
-/* What is written reads back as the same bits. */
+/* A double that was written is read as the same bits. */
 static void
 test_doubles_round_trip(void **state)
 {
@@ -213,14 +213,15 @@ test_rewrite_strings(void **state)
 				   "\"\\u00e9\\ud83d\\ude00\\u007f\"");
 	assert_rewrite("{\"\\u0061\":1}", "{\"a\": 1}");
 
-	/* Lone surrogates are Python's, bytes that are not UTF-8 nobody's. */
+	/* Python accepts lone surrogates. Bytes that are not UTF-8 are invalid everywhere. */
 	assert_rewrite("\"\\ud800x\\udc00\"", "\"\\ud800x\\udc00\"");
 	assert_rewrite("\"\\uD83D\\uD83D\\uDE00\"", "\"\\ud83d\\ud83d\\ude00\"");
 	assert_rewrite("\"\\\\ud800\"", "\"\\\\ud800\"");
 	assert_rewrite("\"\xff\xed\xa0\x80\"", "\"\\ufffd\\ud800\"");
 }
 
-/* As in Python: the first place, the last value. */
+/* As in Python, a repeated member has the place of the first one and the value of the
+ * last one. */
 static void
 test_rewrite_duplicates(void **state)
 {
@@ -235,7 +236,7 @@ test_rewrite_duplicates(void **state)
 				   "[{\"a\": {\"y\": \"\\u00e9\"}}]");
 	assert_rewrite("{\"\\ud800\":[],\"\\uD800\":1}", "{\"\\ud800\": 1}");
 
-	/* Objects with many members are searched in another way. */
+	/* In objects with many members, names are searched by another algorithm. */
 	for (i = 0; i < 200; i++)
 	{
 		size_t len = strlen(many);
@@ -402,7 +403,8 @@ test_members(void **state)
 	osp_buf_term(&buf);
 }
 
-/* A text that is larger than the stack space of the reader, too. */
+/* The text is larger than the reader's memory on the stack, so that the reader
+ * allocates, too. */
 static osp_status
 work(const osp_allocator *alc)
 {

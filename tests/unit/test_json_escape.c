@@ -10,7 +10,7 @@
 
 #include "json/json_escape.h"
 
-/* text, and what Python makes of it: json.dumps(text.decode(.., 'replace')). */
+/* A text, and its form in Python: json.dumps(text.decode(.., 'replace')). */
 static const struct
 {
 	const char *text;
@@ -33,7 +33,7 @@ static const struct
 	{"\xf0\x90\x80\x80", "\\ud800\\udc00"},
 	{"\xf4\x8f\xbf\xbf", "\\udbff\\udfff"},
 
-	/* surrogates in UTF-8, as Python keeps "\ud800" */
+	/* surrogates in UTF-8, which Python keeps as "\ud800" */
 	{"\xed\xa0\x80", "\\ud800"},
 	{"\xed\xbf\xbf", "\\udfff"},
 
@@ -82,7 +82,7 @@ test_bytes(void **state)
 	}
 }
 
-/* A NUL is a character like others. */
+/* A NUL is escaped like other characters. */
 static void
 test_nul(void **state)
 {
@@ -95,7 +95,7 @@ test_nul(void **state)
 	assert_memory_equal(out, "a\\u0000b", 8);
 }
 
-/* In pieces of any size the same bytes come out, and no character is split. */
+/* Pieces of any size give the same bytes, and no character is divided. */
 static void
 test_pieces(void **state)
 {

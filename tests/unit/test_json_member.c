@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_json_member.c
- *	  One text out of a JSON object.
+ *	  Reads one text member of a JSON object.
  */
 #include "tap.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_keyring.c
- *	  Keyrings: lists, files, what is refused, memory running out.
+ *	  Keyrings: lists, files, refused texts, and failed allocations.
  */
 #include "tap.h"
 
@@ -27,7 +27,7 @@ make_ring(osp_str keys)
 	return ring;
 }
 
-/* The number of the key, or -1 if the ring does not know it. */
+/* Returns the number of the key; -1: the ring does not have it. */
 static int
 find_key(osp_keyring *ring, const char *key)
 {
@@ -75,7 +75,7 @@ test_lists(void **state)
 	assert_int_equal(find_key(ring, "one"), -1);
 	osp_keyring_free(ring);
 
-	/* The list need not be terminated. */
+	/* The list need not end with a NUL. */
 	ring = make_ring(osp_str_n("abc", 2));
 	assert_int_equal(find_key(ring, "ab"), 0);
 	osp_keyring_free(ring);
@@ -129,14 +129,15 @@ test_file(void **state)
 	assert_int_equal(find_key(ring, "c"), 3);
 	assert_int_equal(find_key(ring, "last"), 4);
 
-	/* A group may read it; an empty file is a file without keys. */
+	/* The group may read the file. An empty file is valid, and has no keys. */
 	assert_int_equal(add_file(ring, dir, "", 0640), OSP_OK);
 	assert_int_equal(osp_keyring_count(ring), 5);
 	osp_keyring_free(ring);
 	tempdir_remove();
 }
 
-/* What is in a file by accident is named, and none of its keys is taken. */
+/* Asserts that the message says what is wrong in the file, and that none of its keys
+ * was added. */
 static void
 refuse_text(osp_keyring *ring, const char *dir, const char *text, size_t len,
 			const char *why)
@@ -169,7 +170,7 @@ test_refused_files(void **state)
 	assert_int_equal(osp_keyring_add_file(ring, path, &err), OSP_ENOENT);
 	assert_non_null(strstr(err.msg, "none"));
 
-	/* Nobody waits for a FIFO's other end. */
+	/* Opening a FIFO does not wait for its other end. */
 	(void) snprintf(path, sizeof(path), "%s/fifo", dir);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(osp_keyring_add_file(ring, path, &err), OSP_EINVAL);
@@ -238,7 +239,7 @@ test_memory(void **state)
 	tempdir_remove();
 }
 
-/* An allocator that looks for a secret in what it gets back. */
+/* An allocator that searches freed memory for a secret. */
 #define SECRET      "hunter2-hunter2"
 #define HEADER_SIZE 16
 

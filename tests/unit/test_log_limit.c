@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_log_limit.c
- *	  Lines of a log of which one stands for many: at once, then once a minute, with
- *	  all cases counted, whatever processes race.
+ *	  Lines of a log that stand for many cases: the first case is logged at once, then
+ *	  one line a minute. All cases are counted, also if several processes count at the
+ *	  same time.
  */
 #include "tap.h"
 
@@ -39,7 +40,8 @@ test_once_a_minute(void **state)
 					 1);
 }
 
-/* What was counted and not logged is there when it is over, but not before its time. */
+/* Cases that were counted but not logged are reported when a minute is over, and not
+ * earlier. */
 static void
 test_rest(void **state)
 {
@@ -57,7 +59,7 @@ test_rest(void **state)
 	assert_int_equal(osp_log_limit_rest(&limit, START + 600 * SECOND), 0);
 }
 
-/* Another text is logged at once, another number in it is not. */
+/* A different text is logged at once. A text that differs only in numbers is not. */
 static void
 test_texts(void **state)
 {
@@ -74,7 +76,7 @@ test_texts(void **state)
 	assert_int_equal(osp_log_limit_add(&limit, "no room for ring.1", START), 0);
 	assert_int_equal(osp_log_limit_add(&limit, "it is closed", START), 0);
 
-	/* Of too many the oldest is forgotten, and the others are not. */
+	/* If there are too many texts, only the oldest one is forgotten. */
 	memset(&limit, 0, sizeof(limit));
 	for (i = 0; i <= OSP_LOG_LIMIT_TEXTS; i++)
 	{
@@ -85,7 +87,7 @@ test_texts(void **state)
 	assert_int_equal(osp_log_limit_add(&limit, "text A", START + SECOND), 1);
 }
 
-/* Each case of many processes is in exactly one line. */
+/* Several processes count cases. Each case is in exactly one line. */
 static void
 test_race(void **state)
 {

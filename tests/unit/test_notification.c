@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_notification.c
- *	  Notifications: upstream's bytes out of records, and their parts out of
+ *	  Notifications: made from records in upstream's bytes, and divided into parts from
  *	  JSON.
  */
 #include "tap.h"
@@ -49,7 +49,8 @@ test_bare(void **state)
 	assert_written(&point, STOP("pg") "{" ELAPSED "\"host\": \"vm\"}" TAIL);
 }
 
-/* The line of a SQLAlchemy statement that the Python library wrote. */
+/* The notification of a SQLAlchemy statement has the bytes that the Python library
+ * writes. */
 static void
 test_statement(void **state)
 {
@@ -125,7 +126,7 @@ test_members(void **state)
 							   "json\", " ELAPSED "\"host\": \"vm\"}" TAIL);
 }
 
-/* Whatever an application says, the host is the shipper's. */
+/* The host is always the shipper's, also if an application's info has one. */
 static void
 test_reserved(void **state)
 {
@@ -207,7 +208,7 @@ test_labels_and_ids(void **state)
 	osp_buf_term(&buf);
 }
 
-/* A record that is damaged behind its head leaves the buffer as it was. */
+/* If a record is damaged after its header, the buffer does not change. */
 static void
 test_damaged(void **state)
 {
@@ -240,7 +241,7 @@ test_damaged(void **state)
 		osp_buf_term(&buf);
 	}
 
-	/* An end too many. */
+	/* There is one end too many. */
 	point.record.info = osp_str_n("\0\0", 2);
 	{
 		osp_buf buf;
@@ -285,7 +286,7 @@ test_read(void **state)
 	assert_part(n.service, "");
 	assert_true(n.error);
 
-	/* Nothing had to be decoded. */
+	/* The texts have no escapes, so they were not copied. */
 	assert_true(n.host.ptr > json && n.host.ptr < json + strlen(json));
 	assert_int_equal(scratch.len, 0);
 	osp_buf_term(&scratch);
@@ -392,7 +393,7 @@ test_read_refused(void **state)
 	}
 }
 
-/* An operation without a parent is a root, however that is written. */
+/* An operation without a parent is a root, in each way of writing that. */
 static void
 test_read_without_parent(void **state)
 {

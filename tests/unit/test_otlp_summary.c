@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_otlp_summary.c
- *	  Summaries of statements: the examples of OpenTelemetry's conventions, and
- *	  what SQL uses the same words for.
+ *	  Summaries of statements: the examples of OpenTelemetry's conventions, and words
+ *	  that have several meanings in SQL.
  */
 #include "tap.h"
 
@@ -149,7 +149,7 @@ test_params(void **state)
 	assert_false(summary.has_params);
 }
 
-/* Long texts, deep ones, and what is no SQL at all. */
+/* Long texts, deeply nested ones, and texts that are not SQL. */
 static void
 test_any(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_page_data.c
- *	  The trace as the page reads it: its form, and what goes wrong. That it holds
- *	  all that the notifications say is for tests/cli/html.t.
+ *	  The data of a page: its form, and errors. tests/cli/html.t checks that it has all
+ *	  data of the notifications.
  */
 #include "tap.h"
 
@@ -56,7 +56,7 @@ append(void *ctx, osp_str piece)
 	return osp_buf_status((osp_buf *) ctx);
 }
 
-/* The page's data of the first count points; the caller ends out. */
+/* Writes the page's data of the first count points. The caller frees out. */
 static void
 write_data(size_t count, osp_buf *out)
 {
@@ -136,7 +136,8 @@ test_columns(void **state)
 	for (i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		assert_int_equal(yyjson_arr_size(yyjson_obj_get(root, columns[i])), 3);
 
-	/* app, db in it, and the one without a parent; not the report of a loss. */
+	/* The operations are app, db below it, and the one without a parent. The report of
+	 * a loss is none. */
 	assert_true(osp_str_eq(text(root, "name", 0), OSP_STR("app")));
 	assert_true(osp_str_eq(text(root, "name", 1), OSP_STR("db")));
 	assert_true(osp_str_eq(text(root, "name", 2), OSP_STR("lone")));
@@ -153,8 +154,8 @@ test_columns(void **state)
 	osp_buf_term(&data);
 }
 
-/* A node of a plan of which only the rows were counted has no time, here and in the
- * shapes, and says what is unusual; one that was measured has its time. */
+/* If only the rows of a plan node were counted, it has no time, neither by itself nor
+ * in the shapes, and a remark says so. A node that was measured has its time. */
 static void
 test_unmeasured(void **state)
 {
@@ -225,7 +226,7 @@ test_unmeasured(void **state)
 	osp_buf_term(&data);
 }
 
-/* The time of all kinds together is that of the trace. */
+/* The times of all kinds add up to the time of the trace. */
 static void
 test_time(void **state)
 {
@@ -248,7 +249,8 @@ test_time(void **state)
 	osp_buf_term(&data);
 }
 
-/* Adds a start and a stop, so many us after the trace began. */
+/* Adds a start and a stop at these times in microseconds after the beginning of the
+ * trace. */
 static void
 add_timed(osp_report *report, const char *name, const char *parent, int begin,
 		  int end, const char *info)
@@ -275,7 +277,8 @@ add_timed(osp_report *report, const char *name, const char *parent, int begin,
 	}
 }
 
-/* Time is called as in the tree, and operations by what they are. */
+/* Parts of the time have the same names as in the tree. Operations are named by their
+ * kind. */
 static void
 test_time_names(void **state)
 {
@@ -327,7 +330,8 @@ test_time_names(void **state)
 	}
 }
 
-/* A finding is about the statement that has most of its time, and blames a node. */
+/* A finding refers to the statement that has most of its time, and names the node that
+ * is its cause. */
 static void
 test_about(void **state)
 {
@@ -413,7 +417,7 @@ test_kinds(void **state)
 	{
 		char point[512];
 
-		/* Each takes a millisecond, one after the other. */
+		/* Each operation takes a millisecond, one after another. */
 		(void) snprintf(point,
 						sizeof(point),
 						"{\"name\": \"%s-%s\", " BASE
@@ -447,8 +451,8 @@ test_kinds(void **state)
 	osp_buf_term(&data);
 }
 
-/* What is drawn first stands before an empty line, and has no text that only ids and
- * notifications have. */
+/* The data that the page draws first is before an empty line. Texts of ids and
+ * notifications, which it needs later, are after it. */
 static void
 test_parts(void **state)
 {
@@ -497,7 +501,7 @@ test_empty(void **state)
 	osp_buf_term(&data);
 }
 
-/* Nothing in it can end an element of HTML, or needs an encoding. */
+/* The data cannot end an HTML element, and is ASCII. */
 static void
 test_bytes(void **state)
 {
@@ -513,14 +517,14 @@ test_bytes(void **state)
 	}
 	assert_non_null(strstr(data.ptr, "\\u003c/script>"));
 
-	/* Digits that a double does not hold are kept as a text. */
+	/* A number with more digits than a double can hold is kept as a text. */
 	assert_non_null(strstr(data.ptr, "\"12345678901234567890\""));
 	assert_non_null(strstr(data.ptr, "\"1.50\""));
 	assert_non_null(strstr(data.ptr, "\"x\":[2,2,true,null,2]"));
 	osp_buf_term(&data);
 }
 
-/* A notification with other spaces between its parts. */
+/* Writes a notification with these spaces between its tokens. */
 static void
 put_spaces(osp_buf *out, const char *json, const char *spaces)
 {
@@ -541,7 +545,7 @@ put_spaces(osp_buf *out, const char *json, const char *spaces)
 	}
 }
 
-/* Who else writes notifications may put spaces where JSON allows them. */
+/* Other programs may write notifications with spaces in all places that JSON allows. */
 static void
 test_spaces(void **state)
 {
@@ -585,7 +589,7 @@ refuse(void *ctx, osp_str piece)
 	return --*(int *) ctx < 0 ? OSP_EIO : OSP_OK;
 }
 
-/* Whatever piece cannot be written, the error comes back. */
+/* Whichever piece cannot be written, the error is returned. */
 static void
 test_refused(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_producer.c
- *	  Producers: rings that grow, the bound of all rings, limits of the process,
- *	  run directories that are removed.
+ *	  Producers: rings that grow, the limit of all rings together, limits of the
+ *	  process, and run directories that are removed.
  */
 #include "tap.h"
 
@@ -42,7 +42,8 @@ open_producer(osp_producer *producer, size_t ring_size)
 	assert_int_equal(producer->ring.capacity, OSP_RING_MIN);
 }
 
-/* Commits a point that carries its number and fill bytes; false: it is lost. */
+/* Commits a point with this number and fill further bytes. False: there was no room,
+ * and the point is lost. */
 static bool
 commit_point(osp_producer *producer, int64_t number, size_t fill)
 {
@@ -81,8 +82,8 @@ open_run(void)
 	return fd;
 }
 
-/* Reads all rings as the shipper does, in their order; the points' numbers must go
- * on from *next. What was read is settled. */
+/* Reads all rings in their order, as the shipper does, and asserts that the numbers of
+ * the points continue from *next. Records that were read are removed. */
 static void
 read_rings(int64_t *next)
 {
@@ -117,7 +118,7 @@ read_rings(int64_t *next)
 	(void) close(dir_fd);
 }
 
-/* A ring that is crowded is replaced by larger ones, and nothing is lost. */
+/* A ring that runs full is replaced by larger ones, and no point is lost. */
 static void
 test_growth(void **state)
 {
@@ -147,7 +148,7 @@ test_growth(void **state)
 	osp_producer_close(&producer);
 }
 
-/* A record that is too large for a small ring finds room in a larger one. */
+/* A record that is too large for a small ring makes the ring grow. */
 static void
 test_large_record(void **state)
 {
@@ -166,7 +167,7 @@ test_large_record(void **state)
 	osp_producer_close(&producer);
 }
 
-/* The size that is set is kept to, whatever it is. */
+/* Rings do not become larger than the configured size. */
 static void
 test_ring_size(void **state)
 {
@@ -185,7 +186,7 @@ test_ring_size(void **state)
 	osp_producer_close(&producer);
 }
 
-/* All rings together stay within the bound, those that grow within its half. */
+/* All rings together stay within the limit. Rings that grow only use half of it. */
 static void
 test_bound(void **state)
 {
@@ -209,7 +210,7 @@ test_bound(void **state)
 	assert_non_null(strstr(err.msg, "no room for another ring"));
 	assert_int_equal(producers[0].stat->ring_bytes, options.ring_total);
 
-	/* No ring can grow; what finds no room is counted. */
+	/* No ring can grow. Points without room are counted. */
 	while (commit_point(&producers[0], 0, 1000))
 		continue;
 	assert_int_equal(producers[0].ring.capacity, OSP_RING_MIN);
@@ -219,8 +220,8 @@ test_bound(void **state)
 		osp_producer_close(&producers[i]);
 }
 
-/* A thousand sessions have a ring each within the bound that is set by default, each of
- * little more than 64 kB. */
+/* With the default limit, a thousand sessions can have a ring each, of little more than
+ * 64 kB. */
 static void
 test_thousand_sessions(void **state)
 {
@@ -260,7 +261,8 @@ write_proc(const char *path, const char *text)
 	return done;
 }
 
-/* Gives this user and group the same numbers in a user namespace of their own. */
+/* Moves the process into a new user namespace in which this user and group have the
+ * same numbers. */
 static bool
 enter_user_namespace(unsigned user, unsigned group)
 {
@@ -275,7 +277,7 @@ enter_user_namespace(unsigned user, unsigned group)
 		   write_proc("/proc/self/gid_map", groups);
 }
 
-/* In a child: a file system of 1 MB at run_path that nobody else sees. */
+/* In a child: mounts a file system of 1 MB at run_path, which no other process sees. */
 static bool
 mount_small(void)
 {
@@ -288,7 +290,8 @@ mount_small(void)
 		   mount("small", run_path, "tmpfs", 0, "size=1m,mode=0700") == 0;
 }
 
-/* Of a small file system a part is left to others, before and after growing. */
+/* On a small file system, rings leave a part of the space to others, both new rings and
+ * rings that grow. */
 static void
 test_share_of_the_file_system(void **state)
 {
@@ -324,7 +327,7 @@ test_share_of_the_file_system(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* A producer under a limit on file sizes is not signalled. */
+/* A producer gets no signal if the process has a limit on file sizes. */
 static void
 test_file_size_limit(void **state)
 {
@@ -362,7 +365,7 @@ test_file_size_limit(void **state)
 	}
 }
 
-/* After fork the parent's ring stays the parent's. */
+/* After a fork only the parent writes to its ring. */
 static void
 test_abandon_after_fork(void **state)
 {
@@ -419,8 +422,8 @@ remove_run(void)
 }
 
 /*
- * The directory is removed while no shipper is there: a producer sees it when its
- * ring is full, and takes what it has written along to the new directory.
+ * The directory is removed while there is no shipper. A producer notices that when
+ * its ring is full, and copies the records to the new directory.
  */
 static void
 test_directory_removed(void **state)
@@ -442,7 +445,7 @@ test_directory_removed(void **state)
 	osp_producer_close(&producer);
 }
 
-/* The same of a producer that ends before its ring is full. */
+/* The same for a producer that ends before its ring is full. */
 static void
 test_removed_before_end(void **state)
 {
@@ -457,7 +460,7 @@ test_removed_before_end(void **state)
 		assert_true(commit_point(&producer, number, 1000));
 		remove_run();
 
-		/* Others may be there before it. */
+		/* Other producers may have rings there already. */
 		if (number == 1)
 			(void) close(open_run_anew());
 		osp_producer_close(&producer);
@@ -465,7 +468,7 @@ test_removed_before_end(void **state)
 		assert_int_equal(next, number + 1);
 	}
 
-	/* The file of its ring alone was removed. */
+	/* Only the file of its ring was removed. */
 	open_producer(&producer, 1024 * 1024);
 	assert_true(commit_point(&producer, number++, 1000));
 	remove_ring(producer.number);
@@ -473,7 +476,7 @@ test_removed_before_end(void **state)
 	read_rings(&next);
 	assert_int_equal(next, number);
 
-	/* The same of one that grows. */
+	/* The same for a ring that grows. */
 	open_producer(&producer, 256 * 1024);
 	assert_true(commit_point(&producer, number++, 1000));
 	remove_ring(producer.number);
@@ -483,7 +486,7 @@ test_removed_before_end(void **state)
 	assert_int_equal(next, number);
 	osp_producer_close(&producer);
 
-	/* What was delivered makes no new directory. */
+	/* If all points were delivered, no new directory is made. */
 	open_producer(&producer, 1024 * 1024);
 	assert_true(commit_point(&producer, number, 1000));
 	read_rings(&next);
@@ -492,7 +495,7 @@ test_removed_before_end(void **state)
 	assert_int_equal(access(run_path, F_OK), -1);
 }
 
-/* A shipper has seen it first, and delivers what is in the old rings. */
+/* A shipper notices the removal first, and delivers the records of the old rings. */
 static void
 test_directory_moved(void **state)
 {
@@ -510,7 +513,7 @@ test_directory_moved(void **state)
 	remove_run();
 	old->sleeping = OSP_RUNSTAT_MOVED;
 
-	/* As long as there is no new one, all stays as it is. */
+	/* Nothing changes as long as there is no new directory. */
 	assert_true(commit_point(&producer, 0, 0));
 	assert_int_equal(access(run_path, F_OK), -1);
 	assert_int_equal(osp_rundir_open(run_path, true, &dir_fd, NULL), OSP_OK);

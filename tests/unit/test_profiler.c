@@ -22,7 +22,7 @@
 #define PARENT   "0d2f4a5c-9b1e-4c3d-8e7f-112233445566"
 #define SEEN_MAX 4096
 
-/* One notification that the notifier got, its parts copied. */
+/* A notification that the notifier has received, with copies of its parts. */
 typedef struct seen_point
 {
 	char name[64];
@@ -180,7 +180,7 @@ test_headers_carry_the_open_point(void **state)
 	assert_true(osp_get_trace_headers(&headers));
 	osp_clean();
 
-	/* The service that is called knows several keys; ours is one of them. */
+	/* The called service knows several keys, of which one is ours. */
 	assert_int_equal(osp_init_from_headers(headers.trace_info,
 										   headers.trace_hmac,
 										   "first, second"),
@@ -189,7 +189,7 @@ test_headers_carry_the_open_point(void **state)
 	assert_string_equal(seen[1].base_id, BASE);
 	assert_string_equal(seen[1].parent_id, seen[0].trace_id);
 
-	/* It signs with the key that was accepted, not with its first. */
+	/* The service signs with the key that was accepted, not with its first one. */
 	assert_true(osp_get_trace_headers(&headers));
 	osp_clean();
 	assert_int_equal(
@@ -309,7 +309,7 @@ test_state_is_per_thread(void **state)
 	assert_string_not_equal(seen[1].base_id, BASE);
 }
 
-/* info that is no JSON is kept as text, not handed on as it is. */
+/* An info that is not JSON is recorded as a text. */
 static void
 test_bad_info(void **state)
 {
@@ -320,7 +320,7 @@ test_bad_info(void **state)
 	assert_int_equal(seen_count, 2);
 }
 
-/* How many records the rings of the run directory hold. */
+/* How many records are in the rings of the run directory. */
 static uint64_t
 records_in_rings(void)
 {
@@ -346,7 +346,8 @@ records_in_rings(void)
 	return records;
 }
 
-/* Before any other test sets the notifier: the run directory is read once. */
+/* This test comes before any other one sets the notifier, because the run directory is
+ * read only once. */
 static void
 test_ring_of_a_thread(void **state)
 {
@@ -360,7 +361,7 @@ test_ring_of_a_thread(void **state)
 	osp_stop(NULL);
 	assert_int_equal(records_in_rings(), 2);
 
-	/* A child goes on with the trace, in a ring of its own. */
+	/* A child process continues the trace, with a ring of its own. */
 	osp_start("parent", NULL);
 	child = fork();
 	assert_true(child >= 0);
@@ -373,7 +374,7 @@ test_ring_of_a_thread(void **state)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(records_in_rings(), 5);
 
-	/* A thread gives its ring back when it ends; the next one gets it. */
+	/* When a thread ends, the next thread can use its ring. */
 	assert_int_equal(pthread_create(&thread, NULL, thread_main, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(pthread_create(&thread, NULL, thread_main, NULL), 0);

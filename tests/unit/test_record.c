@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_record.c
- *	  Records: what is written is read, and nothing else is.
+ *	  Records: they are read as they were written, and invalid bytes are not read.
  */
 #include "tap.h"
 
@@ -50,7 +50,7 @@ begin(osp_writer *w, size_t size)
 					 42);
 }
 
-/* A record with an attribute of every type. */
+/* Writes a record with an attribute of each type. */
 static size_t
 write_all(size_t size)
 {
@@ -129,7 +129,8 @@ test_round_trip(void **state)
 	assert_int_equal(pos, info.len);
 }
 
-/* In too little space there is no record, and no byte beyond it is touched. */
+/* If there is too little space, no record is written, and no byte outside of the space
+ * changes. */
 static void
 test_no_room(void **state)
 {
@@ -158,7 +159,7 @@ test_cut_short(void **state)
 		assert_int_equal(osp_record_read(space.bytes, size, &record), 0);
 }
 
-/* Whatever the bytes are, all that is read lies inside the record. */
+/* Whatever the bytes are, all texts that are read are inside the record. */
 static void
 test_damaged_bytes(void **state)
 {
@@ -229,7 +230,8 @@ test_nesting(void **state)
 	assert_int_equal(osp_record_read(space.bytes, SPACE, &record), 0);
 }
 
-/* Attributes that were encoded once come out as if written one by one. */
+/* Attributes that were encoded before give the same bytes as attributes that are
+ * written one by one. */
 static void
 test_encoded(void **state)
 {
@@ -265,7 +267,7 @@ test_utf8_prefix(void **state)
 	assert_int_equal(osp_utf8_prefix(OSP_STR("a\xe2\x82\xac"), 3), 1);
 	assert_int_equal(osp_utf8_prefix(OSP_STR("a\xf0\x9f\x98\x80z"), 4), 1);
 	assert_int_equal(osp_utf8_prefix(OSP_STR("a\xf0\x9f\x98\x80z"), 5), 5);
-	/* No UTF-8 at all: cut where it has to be. */
+	/* The text is not UTF-8 at all, so it is cut at the limit. */
 	assert_int_equal(osp_utf8_prefix(OSP_STR("\x80\x80\x80\x80\x80\x80"), 5),
 					 5);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_report.c
- *	  The tree of a trace: what belongs together, in whose place, in what order,
- *	  whatever arrives.
+ *	  The tree of a trace: which points are one operation, its parent, and the order of
+ *	  siblings, whatever points arrive.
  */
 #include "tap.h"
 
@@ -26,7 +26,7 @@ add_json(osp_report *report, const char *json, osp_status expected)
 	assert_int_equal(err.code, expected);
 }
 
-/* A point at us microseconds after midnight. */
+/* Adds a point at this many microseconds after midnight. */
 static osp_status
 try_add(osp_report *report, const char *name, const char *id,
 		const char *parent, int us)
@@ -56,7 +56,7 @@ add(osp_report *report, const char *name, const char *id, const char *parent,
 	assert_int_equal(try_add(report, name, id, parent, us), OSP_OK);
 }
 
-/* The tree as "a(b c(d))" of trace ids, siblings in their order. */
+/* Asserts the tree of trace ids, such as "a(b c(d))", with siblings in their order. */
 static void
 assert_tree(osp_report *report, const char *expected)
 {
@@ -115,7 +115,7 @@ test_empty(void **state)
 	osp_report_free(NULL);
 }
 
-/* Points may come in any order, and the tree may be asked for in between. */
+/* Points may arrive in any order. The tree may be read before all have arrived. */
 static void
 test_order_of_arrival(void **state)
 {
@@ -145,7 +145,7 @@ test_order_of_arrival(void **state)
 		assert_non_null(report);
 		for (i = 0; i < count; i++)
 		{
-			/* Turned round by first, forwards and backwards. */
+			/* The points are rotated by first, and added forwards or backwards. */
 			size_t k = (first + i) % count;
 
 			if (first >= count)
@@ -168,7 +168,8 @@ test_sibling_order(void **state)
 {
 	osp_report *report = *state;
 
-	/* Within one microsecond the ends tell, then the ids. */
+	/* Operations that begin in the same microsecond are ordered by their ends, then by
+	 * their ids. */
 	add(report, "d-start", "z", BASE, 5);
 	add(report, "d-stop", "z", BASE, 5);
 	add(report, "d-start", "y", BASE, 5);
@@ -212,7 +213,7 @@ test_orphans(void **state)
 	add(report, "d-start", "c", "b", 30);
 	assert_tree(report, "a b(c)");
 
-	/* The parent comes late. */
+	/* The parent arrives later. */
 	add(report, "d-start", "nobody", "a", 15);
 	assert_tree(report, "a(nobody(b(c)))");
 }
@@ -232,7 +233,7 @@ test_duplicates(void **state)
 	assert_int_equal(osp_report_points(report), 2);
 	assert_int_equal(osp_report_duplicates(report), 4);
 
-	/* Same point, other bytes: upstream keeps what came last. */
+	/* The same point arrives with other bytes. Upstream keeps the last one. */
 	add(report, "d-stop", "a", BASE, 30);
 	assert_int_equal(osp_report_points(report), 2);
 	assert_int_equal(osp_report_duplicates(report), 5);
@@ -242,7 +243,7 @@ test_duplicates(void **state)
 				20000);
 }
 
-/* One trace_id with more points than anybody makes. */
+/* A trace_id has many more points than any program makes. */
 static void
 test_many_points_of_a_node(void **state)
 {
@@ -277,7 +278,7 @@ test_missing_points(void **state)
 	assert_tree(report, "a b(c)");
 }
 
-/* Nobody is lost who has himself, directly or not, for a parent. */
+/* Operations whose ancestors form a ring are in the tree, too. */
 static void
 test_rings(void **state)
 {
@@ -334,7 +335,8 @@ ignore_line(void *ctx, const char *line)
 	(void) line;
 }
 
-/* No stack is used for depth, and what is written does not grow by its square. */
+/* The depth of the tree uses no stack, and the size of the output does not grow with
+ * its square. */
 static void
 test_deep(void **state)
 {
@@ -366,7 +368,7 @@ test_deep(void **state)
 	assert_true(text.len < (size_t) DEEP * 100);
 	osp_buf_term(&text);
 
-	/* Each lacks its stop; the first one's parent is not there. */
+	/* No operation has a stop, and the parent of the first one is missing. */
 	assert_int_equal(osp_report_check(report, ignore_line, NULL, &breaches),
 					 OSP_OK);
 	assert_int_equal(breaches, DEEP + 1);
@@ -404,7 +406,7 @@ test_malformed(void **state)
 	assert_int_equal(osp_report_malformed(report), count);
 }
 
-/* Why the first of them is none. */
+/* The report says why the first malformed line is malformed. */
 static void
 test_malformed_why(void **state)
 {
@@ -428,7 +430,7 @@ test_malformed_why(void **state)
 	assert_int_equal(osp_report_malformed(report), 2);
 }
 
-/* The errors of each of them, not only of the first. */
+/* Each malformed line has an error of its own. */
 static void
 test_malformed_errors(void **state)
 {
@@ -442,7 +444,8 @@ test_malformed_errors(void **state)
 	assert_string_equal(osp_report_malformed_why(report), "not JSON");
 }
 
-/* Operations with one id. Whoever follows a trace reads it again and again. */
+/* Several operations have the same id. Adding the same points again changes nothing, as
+ * when a trace is followed. */
 static void
 test_repeated(void **state)
 {
@@ -470,7 +473,7 @@ test_repeated(void **state)
 	assert_tree(report, "x a");
 }
 
-/* What upstream's reader would not survive. */
+/* Notifications with which upstream's reader would crash. */
 static void
 test_lenient(void **state)
 {
@@ -493,7 +496,7 @@ test_lenient(void **state)
 	assert_tree(report, "c a(b)");
 }
 
-/* Times as far apart as they can be are still times. */
+/* The largest differences between times do not overflow. */
 static void
 test_far_apart(void **state)
 {
@@ -589,7 +592,8 @@ test_no_memory(void **state)
 	}
 }
 
-/* A point that found no memory may come again; nothing is half there. */
+/* If there was no memory for a point, nothing of it is kept, and it can be added
+ * again. */
 static void
 test_again_after_no_memory(void **state)
 {

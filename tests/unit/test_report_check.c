@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_report_check.c
- *	  The invariants of a trace: each breach in one line, and none where clocks
- *	  cannot tell.
+ *	  The invariants of a trace: each breach is reported in one line. There is no breach
+ *	  if the clocks are too inexact to prove it.
  */
 #include "tap.h"
 
@@ -120,7 +120,7 @@ test_pairs(void **state)
 		"back d: ends before it begins\n");
 }
 
-/* Delivery may bring a point twice; two operations with one id are a fault. */
+/* A point may be delivered twice. Two operations with the same id are a breach. */
 static void
 test_twice(void **state)
 {
@@ -177,7 +177,7 @@ add_whole(osp_report *report, const char *id, const char *parent)
 	}
 }
 
-/* An operation without a parent is a root, also where another one has no id. */
+/* An operation without a parent is a root, also if another operation has no id. */
 static void
 test_roots(void **state)
 {
@@ -204,7 +204,7 @@ test_times(void **state)
 					"pg.plan b: ends after its parent pg a by 1.00 us\n");
 }
 
-/* One host, two tracers: their clocks may be some way apart. */
+/* The clocks of two tracers on the same host may differ a little. */
 static void
 test_clocks(void **state)
 {
@@ -218,7 +218,7 @@ test_clocks(void **state)
 	assert_breaches(report, 1, "pg c: ends after its parent db a by 3.00 ms\n");
 }
 
-/* A parent that lacks its stop says nothing about when it ended. */
+/* If a parent has no stop, it is unknown when it ended. */
 static void
 test_open_parent(void **state)
 {
@@ -253,8 +253,8 @@ add_info(osp_report *report, const char *name, const char *id,
 	assert_int_equal(osp_report_add(report, osp_str_of(json), NULL), OSP_OK);
 }
 
-/* A client that gave up ended before the server did; one that had its answer
- * did not. */
+/* If a client has given up, its operation may end before the server's. If it has
+ * received the answer, that is a breach. */
 static void
 assert_left(const char *outcome, bool may)
 {
@@ -281,7 +281,7 @@ test_client_gave_up(void **state)
 	assert_left("\"db\": {\"rows\": 1}", false);
 }
 
-/* An error is no excuse within one tracer. */
+/* Within one tracer, a child may not outlive its parent, even if the parent failed. */
 static void
 test_failed_parent(void **state)
 {
@@ -294,7 +294,8 @@ test_failed_parent(void **state)
 		report, 1, "pg.plan b: ends after its parent pg a by 1.00 us\n");
 }
 
-/* A traceparent names a span of 64 bits, which another system has recorded. */
+/* The parent in a traceparent is a span with 64 bits, which another system has
+ * recorded. */
 static void
 test_foreign_parent(void **state)
 {

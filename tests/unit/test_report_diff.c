@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_report_diff.c
- *	  What took longer in one trace than in another: rows by shape, plans, errors,
- *	  losses, as JSON and as a drawing.
+ *	  Comparison of two traces: rows by shape, plans, errors and losses, as JSON and as
+ *	  text.
  */
 #include "tap.h"
 
@@ -18,7 +18,7 @@
 #define FOLDER   OSP_TEST_TOP "/tests/vectors/findings/"
 #define TEXT_MAX ((size_t) 1 << 20)
 
-/* A point of the trace "b"; us are microseconds of a second. */
+/* A point of the trace "b"; us are the microseconds of its second. */
 #define POINT(name, id, parent, us, info)                                 \
 	"{\"name\": \"" name "\", \"base_id\": \"b\", \"trace_id\": \"" id    \
 	"\", \"parent_id\": \"" parent                                        \
@@ -32,7 +32,7 @@
 #define NODE_STOP \
 	"\"elapsed_ns\": 1000, \"db\": {\"node\": {\"rows\": 1, \"loops\": 1}}"
 
-/* A request of 100 ms with a statement of 40 ms that runs twice. */
+/* A request of 100 ms with a statement that takes 40 ms and is executed twice. */
 static const char *const quick[] = {
 	POINT("app-start", "1", "b", "000000", ""),
 	POINT("pg-start", "2", "1", "010000", PLANNED("SELECT 1 FROM t", "custom")),
@@ -46,7 +46,8 @@ static const char *const quick[] = {
 	POINT("app-stop", "1", "b", "100000", ""),
 };
 
-/* The same with another plan, 500 ms longer; something that fails; and a loss. */
+/* The same request with another plan, which takes 500 ms longer, with an operation that
+ * fails, and with a loss. */
 static const char *const slow[] = {
 	POINT("app-start", "1", "b", "000000", ""),
 	POINT("pg-start", "2", "1", "010000",
@@ -155,7 +156,7 @@ number(yyjson_val *object, const char *key)
 	return strtod(text, NULL);
 }
 
-/* The row whose text is this; NULL: there is none. */
+/* The row with this text; NULL: there is none. */
 static yyjson_val *
 row_of(const comparison *c, const char *text)
 {
@@ -181,7 +182,8 @@ side(yyjson_val *row, const char *key)
 	return value;
 }
 
-/* The changes of all rows but nodes are the change of the trace. */
+/* Asserts that the changes of all rows, except those of nodes, add up to the change of
+ * the trace. */
 static void
 assert_sums(const comparison *c)
 {
@@ -216,7 +218,8 @@ test_rows(void **state)
 	assert_true(number(c.root, "change_ms") == 500);
 	assert_sums(&c);
 
-	/* One row for all constants, with the text of the first one. */
+	/* Statements that differ only in constants are one row, with the text of the first
+	 * one. */
 	row = row_of(&c, "SELECT 1 FROM t");
 	assert_non_null(row);
 	assert_ptr_equal(row, yyjson_arr_get(yyjson_obj_get(c.root, "rows"), 0));
@@ -230,7 +233,7 @@ test_rows(void **state)
 	assert_null(row_of(&c, "SELECT 2 FROM t"));
 	assert_null(row_of(&c, "SELECT 7 FROM t"));
 
-	/* What only one of them has. */
+	/* This statement is only in one of the traces. */
 	row = row_of(&c, "DELETE FROM old");
 	assert_true(number(side(row, "a"), "count") == 1);
 	assert_true(number(side(row, "b"), "count") == 0);
@@ -239,7 +242,7 @@ test_rows(void **state)
 	assert_true(number(side(row, "a"), "count") == 0);
 	assert_true(number(side(row, "b"), "failed") == 1);
 
-	/* A node that nobody timed has no total. */
+	/* A node without a measured time has no total. */
 	row = row_of(&c, "Seq Scan on t");
 	assert_true(yyjson_is_true(yyjson_obj_get(row, "part_of_statement")));
 	assert_null(yyjson_obj_get(side(row, "b"), "total_ms"));
@@ -266,19 +269,19 @@ test_plans(void **state)
 	assert_true(osp__json_is(yyjson_obj_get(plan, "nodes"),
 							 OSP_STR("Sort (Seq Scan on t)")));
 
-	/* Of a statement without a plan nothing is said. */
+	/* Nothing is said about the plan of a statement without a plan. */
 	row = row_of(&c, "DELETE FROM old");
 	assert_true(yyjson_is_null(yyjson_obj_get(row, "plans_differ")));
 	end_comparison(&c);
 
-	/* The same plan is no difference. */
+	/* If the plans are the same, there is no difference. */
 	compare(&c, report_of(quick, COUNT(quick)), report_of(quick, COUNT(quick)));
 	row = row_of(&c, "SELECT 1 FROM t");
 	assert_true(yyjson_is_false(yyjson_obj_get(row, "plans_differ")));
 	end_comparison(&c);
 }
 
-/* Adds a point of the trace "b", us after its begin. */
+/* Adds a point of the trace "b" at this many microseconds after its beginning. */
 static void
 add_made(osp_report *report, const char *name, int id, const char *parent,
 		 int us, const char *info)
@@ -299,8 +302,9 @@ add_made(osp_report *report, const char *name, int id, const char *parent,
 	assert_int_equal(osp_report_add(report, osp_str_of(point), NULL), OSP_OK);
 }
 
-/* A trace in which one statement ran with these plans, in this order: each differs
- * from the others in its kind, or in its nodes. */
+/* Makes a trace in which one statement was executed with the plans from..to in this
+ * order. Each plan differs from the others in its kind or, if nodes is set, in its
+ * nodes. */
 static osp_report *
 report_of_plans(int from, int to, bool nodes)
 {
@@ -332,7 +336,8 @@ report_of_plans(int from, int to, bool nodes)
 	return report;
 }
 
-/* Are the plans of two traces said to differ? For programs and in the drawing. */
+/* Returns the type of the verdict in JSON. *differs: the verdict is that the plans
+ * differ. Asserts that the text says the same. */
 static yyjson_type
 verdict_of(osp_report *a, osp_report *b, bool *differs)
 {
@@ -354,7 +359,8 @@ verdict_of(osp_report *a, osp_report *b, bool *differs)
 	return type;
 }
 
-/* Of more plans than are kept nothing is said that need not be so. */
+/* Only some plans of a statement are kept. If there are more, the verdict is only given
+ * if it is certain. */
 static void
 test_many_plans(void **state)
 {
@@ -364,7 +370,7 @@ test_many_plans(void **state)
 	(void) state;
 	for (nodes = 0; nodes <= 1; nodes++)
 	{
-		/* The same plans in another order: as many as are kept, and more. */
+		/* The same plans in another order: first as many as are kept, then more. */
 		assert_int_equal(verdict_of(report_of_plans(0, 8, nodes),
 									report_of_plans(7, -1, nodes),
 									&differs),
@@ -379,14 +385,14 @@ test_many_plans(void **state)
 									&differs),
 						 YYJSON_TYPE_NULL);
 
-		/* One that was not kept may be the other trace's. */
+		/* A plan that was not kept may be the same as one of the other trace. */
 		assert_int_equal(verdict_of(report_of_plans(0, 9, nodes),
 									report_of_plans(0, 9, nodes),
 									&differs),
 						 YYJSON_TYPE_NULL);
 
-		/* The other trace has few plans, all are known, and others are not among
-		 * them, whichever trace comes first. */
+		/* The other trace has few plans, so all are known. This trace has others, too,
+		 * so the plans differ, whichever trace is the first one. */
 		assert_int_equal(verdict_of(report_of_plans(0, 9, nodes),
 									report_of_plans(0, 1, nodes),
 									&differs),
@@ -402,8 +408,8 @@ test_many_plans(void **state)
 
 #define NESTED_MAX 20000
 
-/* Seconds of the CPU to compare a trace: in a statement many operations, of one kind
- * and of another one by turns, each in the one before it or all side by side. */
+/* The CPU time in seconds to compare a trace with itself. One statement has many
+ * operations of two kinds, alternately. They are nested in each other, or siblings. */
 static double
 seconds_of(bool nested, const char *even, const char *odd)
 {
@@ -438,7 +444,7 @@ seconds_of(bool nested, const char *even, const char *odd)
 		   (double) (end.tv_nsec - begin.tv_nsec) / 1e9;
 }
 
-/* The time to compare does not grow with the square of the depth. */
+/* The time for a comparison does not grow with the square of the depth. */
 static void
 test_nested(void **state)
 {
@@ -479,7 +485,7 @@ test_errors(void **state)
 	end_comparison(&c);
 }
 
-/* A trace that lost points is not compared silently, whichever it is. */
+/* The comparison reports that one of the traces has lost points, whichever it is. */
 static void
 test_losses(void **state)
 {
@@ -533,7 +539,7 @@ test_drawing(void **state)
 	assert_non_null(strstr(text.ptr, "only in A  pg  DELETE FROM old\n"));
 	assert_non_null(strstr(text.ptr, "Errors in B only:\n      1 x  "));
 
-	/* Nothing from outside drives the terminal. */
+	/* Texts from outside cannot control the terminal. */
 	assert_null(strchr(text.ptr, '\033'));
 	osp_buf_reset(&text);
 	assert_int_equal(osp_report_diff(b, a, &options, &text), OSP_OK);
@@ -544,8 +550,8 @@ test_drawing(void **state)
 	osp_report_free(b);
 }
 
-/* A statement whose plan is made of these nodes, each in the one before; of none only
- * the number that its planning has is known. */
+/* Makes a trace of a statement whose plan has these nodes, each below the one before.
+ * Without nodes, only the plan's number from its planning is known. */
 static osp_report *
 planned(const char *const *nodes, const char *tree, int ms)
 {
@@ -591,8 +597,8 @@ planned(const char *const *nodes, const char *tree, int ms)
 	return report;
 }
 
-/* Plans that are the same are said to be, and those that differ are compared node by
- * node; also where only one side was slow enough for its nodes to be recorded. */
+/* The text says which plans are the same. It compares different ones node by node, also
+ * if only one side took long enough for its nodes to be recorded. */
 static void
 test_plans_in_words(void **state)
 {
@@ -651,7 +657,7 @@ test_plans_in_words(void **state)
 	}
 }
 
-/* Many small changes that are a large one together are drawn, as many as are read. */
+/* Many small changes that are large together are drawn, up to the limit of rows. */
 static void
 test_small_changes(void **state)
 {
@@ -707,7 +713,7 @@ test_small_changes(void **state)
 	osp_report_free(reports[1]);
 }
 
-/* Columns up to the end of a line. */
+/* The columns of a line. */
 static size_t
 columns_of(const char *line)
 {
@@ -755,7 +761,8 @@ test_widths(void **state)
 	osp_report_free(lossy);
 }
 
-/* Recorded traces against each other, and against none: the sums are right. */
+/* Recorded traces are compared with each other, and with an empty one. The sums are
+ * right. */
 static void
 test_recorded(void **state)
 {

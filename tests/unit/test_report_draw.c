@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_report_draw.c
- *	  The drawn tree: what it looks like.
+ *	  The drawn tree: the parts of its lines.
  */
 #include "tap.h"
 
@@ -23,7 +23,7 @@ assert_drawn(const osp_draw_options *options, const char *expected)
 	osp_report_free(report);
 }
 
-/* What tests of other parts compare with: no time, no host, no id. */
+/* The options that tests of other parts use: without times, hosts and ids. */
 static void
 test_plain(void **state)
 {
@@ -45,7 +45,7 @@ test_plain(void **state)
 		"cron  (start lost)\n");
 }
 
-/* A point of a database tells what it is in its part of the info. */
+/* An operation of a database is described by the member db of its info. */
 static void
 test_inside_db(void **state)
 {
@@ -150,7 +150,8 @@ test_color(void **state)
 	osp_report_free(report);
 }
 
-/* Of operations with one id there is one line, and the head says that it is not all. */
+/* Operations with the same id have one line. The head says that the tree is not
+ * complete. */
 static void
 test_repeated(void **state)
 {
@@ -176,7 +177,7 @@ test_repeated(void **state)
 	osp_report_free(report);
 }
 
-/* A time that is only a bound is drawn as one, wherever times are. */
+/* A time that is only a bound is marked as one, wherever times are drawn. */
 static void
 test_bounds(void **state)
 {
@@ -224,7 +225,7 @@ add_rows(osp_report *report, const char *id, int us, const char *statement,
 	drawn_add_both(report, "pg", id, DRAWN_BASE, us, start, result);
 }
 
-/* Rows are drawn where they are a fact about the command. */
+/* The number of rows is drawn if it says something about the command. */
 static void
 test_rows(void **state)
 {
@@ -283,7 +284,7 @@ test_rows(void **state)
 					  "pg.worker  worker 0  0 rows\n");
 }
 
-/* Stops may come before starts, as Redis has them: the drawing is the same. */
+/* Stops may arrive before their starts, as from Redis. The drawing is the same. */
 static void
 test_rows_backwards(void **state)
 {
@@ -310,7 +311,7 @@ test_rows_backwards(void **state)
 					  "2 operations\ndb  shop  SET a\ndb  SELECT a  0 rows\n");
 }
 
-/* To prepare a statement is not to execute it. */
+/* Preparing a statement is not drawn like executing it. */
 static void
 test_prepare(void **state)
 {
@@ -414,8 +415,8 @@ test_durations(void **state)
 	assert_duration(INT64_MAX, "9223372037 s");
 }
 
-/* The session of a trace that the server alone has recorded, once, unless there are
- * several, or a caller is in the trace. */
+/* If only the server has recorded a trace, its session is drawn once, unless there are
+ * several sessions, or the trace has an operation of a client. */
 static void
 test_session(void **state)
 {
@@ -428,7 +429,7 @@ test_session(void **state)
 	};
 	static const struct
 	{
-		int second; /* of infos */
+		int second; /* which of the infos the second statement has */
 		const char *tracer;
 		bool is_told;
 	} cases[] = {
@@ -463,7 +464,7 @@ test_session(void **state)
 	}
 }
 
-/* How long a statement was on its way, where client and server share a clock. */
+/* If client and server have the same clock, the time on the network is drawn. */
 static void
 test_on_the_way(void **state)
 {
@@ -492,7 +493,8 @@ test_on_the_way(void **state)
 	}
 }
 
-/* A service without a name leaves the host alone, which is no address. */
+/* If the service has no name, only the host is drawn, which does not look like an
+ * address then. */
 static void
 test_no_service(void **state)
 {

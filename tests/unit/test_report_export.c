@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_report_export.c
- *	  A trace in the forms of other programs: what goes wrong. That those programs can
- *	  read them is for tests/cli/export.t and tests/cli/dot.t.
+ *	  A trace in the formats of other programs: errors. tests/cli/export.t and
+ *	  tests/cli/dot.t check that those programs can read them.
  */
 #include "tap.h"
 
@@ -23,7 +23,8 @@ static const write_report_fn forms[] = {osp_report_dot_write,
 
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
-/* count operations that last 10 us and begin every 5. */
+/* Adds count operations, each of which takes 10 us and begins 5 us after the one
+ * before. */
 static osp_status
 add_points(osp_report *report, int count)
 {
@@ -63,7 +64,7 @@ refuse(void *ctx, osp_str piece)
 	return --*(int *) ctx < 0 ? OSP_EIO : OSP_OK;
 }
 
-/* Whatever piece cannot be written, the error comes back. */
+/* Whichever piece cannot be written, the error is returned. */
 static void
 test_refused(void **state)
 {
@@ -86,7 +87,7 @@ test_refused(void **state)
 	osp_report_free(report);
 }
 
-/* No trace at all is a whole text, too. */
+/* An empty trace gives a complete text, too. */
 static void
 test_empty(void **state)
 {

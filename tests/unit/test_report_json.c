@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_report_json.c
- *	  The report as upstream prints it: byte for byte what the Python command
- *	  made of tests/vectors/report (see make.py there), and what it cannot make.
+ *	  The report as upstream prints it: the bytes that the Python command printed for
+ *	  tests/vectors/report (see make.py there), and traces that it cannot print.
  */
 #include "tap.h"
 
@@ -88,7 +88,7 @@ test_vectors(void **state)
 		expected = read_file(path, &len);
 		assert_json(report, expected);
 
-		/* Once more: nothing is used up. */
+		/* Writing the report does not change it. */
 		assert_json(report, expected);
 		free(expected);
 		osp_report_free(report);
@@ -211,7 +211,7 @@ test_pieces(void **state)
 	osp_report_free(report);
 }
 
-/* The writer's word ends it. */
+/* If the write function fails, its status is returned. */
 static void
 test_write_fails(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_report_missing.c
- *	  The server's half of a trace: when it is known to be missing.
+ *	  In which cases the server's part of a trace is known to be missing.
  */
 #include "tap.h"
 
@@ -11,7 +11,7 @@
 
 #define BASE "11111111-2222-4333-8444-555555555555"
 
-/* The start of an operation with this name; db is the object of that name. */
+/* Adds the start of an operation with this name. db is the object db of its info. */
 static void
 add(osp_report *report, const char *name, const char *db)
 {
@@ -31,7 +31,7 @@ add(osp_report *report, const char *name, const char *db)
 	assert_int_equal(osp_report_add(report, osp_str_of(json), NULL), OSP_OK);
 }
 
-/* Does a trace of two operations lack the server's? */
+/* Is the server's part found to be missing in a trace of two operations? */
 static bool
 lacks(const char *name, const char *db, const char *other_name,
 	  const char *other_db, osp_buf *server)

@@ -93,7 +93,7 @@ test_nodes(void **state)
 	assert_memory_equal(seen.text, "0<>:1:9:8000000 1<>:2:4:1999 0<-:10:", 36);
 	assert_non_null(strstr(seen.text, ":-1 "));
 
-	/* What the callback says ends it. */
+	/* If the callback fails, its status ends the walk. */
 	memset(&seen, 0, sizeof(seen));
 	seen.stop_after = 2;
 	assert_int_equal(osp_report_walk(report, note, &seen), OSP_EIO);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_ring.c
- *	  The ring: order, wrapping, fullness, owners, damage, two threads.
+ *	  The ring: order, wrapping, a full ring, owners, damage, two threads.
  */
 #include "tap.h"
 
@@ -47,7 +47,7 @@ create(osp_ring *ring, size_t capacity)
 		fail_msg("%s", err.msg);
 }
 
-/* Writes a record that carries its number and fill bytes; false if full. */
+/* Writes a record with this number and fill further bytes. False: the ring is full. */
 static bool
 produce(osp_ring *ring, uint64_t number, size_t fill)
 {
@@ -78,7 +78,7 @@ produce(osp_ring *ring, uint64_t number, size_t fill)
 	return true;
 }
 
-/* Reads the next record; false if there is none. */
+/* Reads the next record. False: there is none. */
 static bool
 consume(osp_ring *ring, uint64_t *pos, osp_buf *buf, uint64_t *number,
 		size_t *fill)
@@ -168,7 +168,7 @@ test_full_ring_drops_and_counts(void **state)
 	assert_false(produce(&ring, made, 1000));
 	assert_int_equal(ring.header->dropped, 2);
 
-	/* Nothing that was committed is hurt, and freed room is used again. */
+	/* Committed records are unchanged, and the space of consumed ones is used again. */
 	pos = osp_ring_tail(&ring);
 	assert_true(consume(&ring, &pos, &buf, &number, &fill));
 	assert_int_equal(number, 0);
@@ -196,7 +196,7 @@ test_full_ring_waits_once(void **state)
 	assert_false(produce(&ring, 0, 8000));
 	assert_true(osp_mono_now() - begin >= OSP_RING_WAIT_MS * INT64_C(1000000));
 
-	/* Nobody reads: the next record is dropped at once, however many come. */
+	/* Nothing reads the ring, so further records are dropped at once. */
 	assert_true(ring.stalled);
 	assert_false(produce(&ring, 0, 8000));
 	osp_ring_set_tail(&ring, ring.head);
@@ -217,7 +217,7 @@ test_record_too_large(void **state)
 	assert_null(osp_ring_reserve(&ring, SIZE_MAX / 2));
 	assert_int_equal(ring.header->dropped, 2);
 
-	/* A quarter of the ring has room wherever head is. */
+	/* A record of a quarter of the ring fits, wherever head is. */
 	while (osp_ring_head(&ring) < OSP_RING_MIN * 3)
 	{
 		void *space = osp_ring_reserve(&ring, OSP_RING_MIN / 4);
@@ -230,7 +230,7 @@ test_record_too_large(void **state)
 	osp_ring_unmap(&ring);
 }
 
-/* What was reserved but not committed is not to be seen, and is reused. */
+/* Space that was reserved but not committed is not read, and is used again. */
 static void
 test_uncommitted_is_invisible(void **state)
 {
@@ -302,7 +302,8 @@ test_no_memory_for_the_copy(void **state)
 	(void) state;
 	create(&ring, OSP_RING_MIN);
 	assert_true(produce(&ring, 1, 5000));
-	/* A record larger than the reader wants is damage, and is passed over. */
+	/* A record that is larger than the reader's buffer may grow counts as damage, and
+	 * is skipped. */
 	osp_buf_init(&buf, &osp_allocator_default, 1000);
 	assert_false(osp_ring_next(&ring, &pos, &buf, &record));
 	assert_int_equal(pos, osp_ring_head(&ring));
@@ -388,7 +389,7 @@ is_orphaned(const char *name)
 	return orphaned;
 }
 
-/* A ring has its producer until that releases it. */
+/* A producer owns its ring until it releases it. */
 static void
 test_release(void **state)
 {
@@ -411,7 +412,7 @@ typedef enum ending
 	NO_DESCRIPTORS
 } ending;
 
-/* In a child: has a ring, says so, and waits to be ended. */
+/* In a child: makes a ring, reports that by said, and waits until it is killed. */
 static void
 have_ring(ending how, int said)
 {
@@ -421,7 +422,7 @@ have_ring(ending how, int said)
 	create(&ring, OSP_RING_MIN);
 	if (how >= OTHER_SPACE)
 	{
-		/* There the pid is that of somebody else, or of nobody. */
+		/* In the other PID namespace, this pid belongs to another process, or to none. */
 		ring.header->owner_space ^= 12345;
 		ring.header->owner = UINT64_C(4000000) << 42 | 77;
 	}
@@ -445,9 +446,9 @@ have_ring(ending how, int said)
 }
 
 /*
- * A ring belongs to its producer as long as that lives, whether its pid means
- * anything here or not, and no longer: whoever looks from another PID namespace
- * has no pid to go by.
+ * A ring belongs to its producer until the producer ends, whether or not its pid is
+ * valid in this PID namespace. In another namespace, the pid cannot be used to find
+ * out.
  */
 static void
 test_endings(void **state)
@@ -490,7 +491,7 @@ test_endings(void **state)
 	}
 }
 
-/* A pid that has another start time is another process. */
+/* If the process with this pid has another start time, it is another process. */
 static void
 test_pid_reuse(void **state)
 {
@@ -526,7 +527,7 @@ read_count(const osp_ring *ring, const char *trace)
 	return 0;
 }
 
-/* Losses are counted for each trace; an entry that is reported is used again. */
+/* Losses are counted for each trace. An entry can be used again after it was reported. */
 static void
 test_losses(void **state)
 {
@@ -559,7 +560,7 @@ test_losses(void **state)
 	assert_true(osp_ring_read_loss(&ring, i - 1, &after));
 	assert_memory_not_equal(&after.id, &before.id, sizeof(osp_uuid));
 
-	/* What is damaged is not read. */
+	/* Damaged entries are not read. */
 	ring.header->losses[i - 1].lost++;
 	assert_false(osp_ring_read_loss(&ring, i - 1, &after));
 	ring.header->losses[i - 1].base_id.len = 255;
@@ -642,7 +643,7 @@ test_two_threads(void **state)
 	osp_ring_unmap(&writer);
 }
 
-/* A producer killed at any moment leaves whole records only. */
+/* If a producer is killed at any moment, its ring has only complete records. */
 static void
 test_killed_producer(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_run_process.c
- *	  Whether a process is still tracing, as its ring tells.
+ *	  Whether a process is still tracing, according to its ring.
  */
 #include "tap.h"
 
@@ -51,8 +51,8 @@ test_own_process(void **state)
 	assert_state(getpid(), wall_ns(), OSP_PROCESS_UNKNOWN);
 }
 
-/* What began before this process did is not its operation, but that of another
- * one that had the same pid. */
+/* An operation that began before this process was started belongs to an earlier process
+ * with the same pid. */
 static void
 test_older_than_the_process(void **state)
 {
@@ -65,7 +65,7 @@ test_older_than_the_process(void **state)
 	osp_producer_close(&producer);
 }
 
-/* A ring that has lost something may have lost the end of the operation. */
+/* If the ring has lost points, one of them may be the stop of the operation. */
 static void
 test_lossy_ring(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_rundir.c
- *	  The run directory: whom it trusts, its lock, its status file, its bell.
+ *	  The run directory: which owners are trusted, its lock, its status file, its bell.
  */
 #include "tap.h"
 
@@ -47,7 +47,8 @@ test_path(void **state)
 	free(longest);
 }
 
-/* A server does not go by the environment of whoever started it. */
+/* The path of a server's run directory does not depend on the environment of the user
+ * who started the server. */
 static void
 test_server_path(void **state)
 {
@@ -131,7 +132,7 @@ test_open_refuses_other_owners(void **state)
 {
 	(void) state;
 
-	/* Root gives a directory away; others have root's to look at. */
+	/* Root gives the directory to another user. Other users try a directory of root. */
 	if (geteuid() == 0)
 	{
 		assert_int_equal(mkdir(run_path, 0700), 0);
@@ -182,7 +183,7 @@ test_status_file_is_shared(void **state)
 	assert_true(llabs(a->wall_offset_ns - osp_wall_offset_now()) < 1000000000);
 	osp_runstat_unmap(b);
 
-	/* One of another version, or damaged, is replaced. */
+	/* A status file that is damaged, or of another version, is replaced. */
 	a->version = 99;
 	assert_int_equal(osp_runstat_map(fd, &b, NULL), OSP_OK);
 	assert_int_equal(b->contexts[OSP_CTX_BAD_SIGNATURE], 0);
@@ -191,7 +192,7 @@ test_status_file_is_shared(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
-/* The lock says whether there is a shipper; looking does not take it. */
+/* The lock shows whether there is a shipper. Checking does not take the lock. */
 static void
 test_lock(void **state)
 {
@@ -226,7 +227,7 @@ listen_once(void *arg)
 	return NULL;
 }
 
-/* The bell is rung only for a shipper that sleeps, and once for each sleep. */
+/* The bell is rung only if the shipper sleeps, and once for each sleep. */
 static void
 test_bell(void **state)
 {
@@ -257,7 +258,8 @@ test_bell(void **state)
 	osp_runstat_unmap(producers);
 }
 
-/* Makes what a server has in its run directory, and returns a descriptor of that. */
+/* Makes the files that a server has in its run directory. Returns a descriptor of the
+ * directory. */
 static int
 make_files(void)
 {
@@ -285,7 +287,7 @@ is_there(int dir_fd, const char *name)
 	return faccessat(dir_fd, name, F_OK, 0) == 0;
 }
 
-/* Nothing stays of a server's run directory, unless something waits in it. */
+/* A server's run directory is removed completely, unless records wait in it. */
 static void
 test_clear(void **state)
 {
@@ -311,7 +313,7 @@ test_clear(void **state)
 		assert_int_equal(close(dir_fd), 0);
 	}
 
-	/* Something waits in the spool. */
+	/* Records wait in the spool. */
 	dir_fd = make_files();
 	assert_int_equal(osp_runstat_map(dir_fd, &stat, NULL), OSP_OK);
 	assert_int_equal(close(openat(dir_fd, "spool", O_RDWR | O_CREAT, 0600)), 0);
@@ -323,14 +325,15 @@ test_clear(void **state)
 	osp_runstat_unmap(stat);
 	assert_int_equal(close(dir_fd), 0);
 
-	/* Another shipper is at work in it. */
+	/* Another shipper uses the directory. */
 	dir_fd = make_files();
 	assert_int_equal(osp_rundir_lock(dir_fd, run_path, &lock_fd, NULL), OSP_OK);
 	osp_rundir_clear(run_path);
 	assert_true(is_there(dir_fd, "status"));
 	assert_int_equal(close(lock_fd), 0);
 
-	/* Whoever has the status file learns that it is gone; a producer begins anew. */
+	/* A process that has mapped the status file learns that the file was removed. A
+	 * producer then makes a new ring. */
 	assert_int_equal(osp_runstat_map(dir_fd, &stat, NULL), OSP_OK);
 	osp_rundir_clear(run_path);
 	assert_int_equal(access(run_path, F_OK), -1);
@@ -344,13 +347,13 @@ test_clear(void **state)
 	assert_int_equal(access(run_path, F_OK), 0);
 	osp_producer_close(&producer);
 
-	/* A directory that is not there is not made. */
+	/* A missing directory is not made. */
 	tempdir_remove_this(run_path);
 	osp_rundir_clear(run_path);
 	assert_int_equal(access(run_path, F_OK), -1);
 }
 
-/* Can this file system say who has a file mapped? */
+/* Does this file system report whether a file is mapped by another process? */
 static bool
 tells_mappings(int dir_fd)
 {
@@ -361,7 +364,7 @@ tells_mappings(int dir_fd)
 	return tells;
 }
 
-/* What sessions waited for goes when the last of them has gone. */
+/* The file of waits is removed when no session has it mapped any more. */
 static void
 test_clear_waits(void **state)
 {

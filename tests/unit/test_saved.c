@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_saved.c
- *	  Notifications cut out of files: lines, lists, reports, and what is none.
+ *	  Notifications that are read from files: lines, lists, reports, and other files.
  */
 #include "tap.h"
 
@@ -10,7 +10,7 @@
 
 #include "osprofiler/saved.h"
 
-/* Everything that was handed over, each followed by a '|'. */
+/* All notifications that were passed on, each followed by a '|'. */
 typedef struct collected
 {
 	char text[4096];
@@ -89,12 +89,12 @@ test_report(void **state)
 		" 2}}, \"children\": []}]}], \"stats\": {}}",
 		"{\"x\": 1}|{\"y\": {\"meta.raw_payload.q\": {}}}|{\"z\": 2}|");
 
-	/* children elsewhere than at the top make no report */
+	/* children that are not at the top level do not make a report */
 	assert_saved("{\"info\": {\"children\": []}}",
 				 "{\"info\": {\"children\": []}}|");
 	assert_saved("{\"children\": 1}", "{\"children\": 1}|");
 
-	/* a payload that is no object is none */
+	/* a payload that is not an object is ignored */
 	assert_saved("{\"children\": [{\"meta.raw_payload.a\": null}]}", "");
 }
 
@@ -143,7 +143,7 @@ test_malformed(void **state)
 					 "line 1: a notification or a report should begin here");
 }
 
-/* No byte string makes it read beyond the end: run under a sanitizer. */
+/* The reader does not read beyond the end of any byte string. A sanitizer checks that. */
 static void
 test_every_prefix(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_shipper.c
- *	  The shipper with a collector that works: order, naps and sleep, clock, refused
- *	  points.
+ *	  The shipper with a collector that works: order, naps and sleep, the clock, and
+ *	  refused points.
  */
 #include "tap.h"
 
@@ -31,8 +31,8 @@ test_order_of_all_rings(void **state)
 	int round;
 	int n;
 
-	/* Room for all of it, and then some: a collector that has no processor time
-	 * must be no reason to drop or to spool. */
+	/* The rings have room for more than all points: if the collector gets no CPU for a
+	 * while, no point may be dropped or spooled. */
 	for (n = 0; n < 3; n++)
 		shipping_produce_open(ship, &producers[n], 4 << 20);
 	for (round = 0; round < 20; round++)
@@ -58,7 +58,7 @@ test_order_of_all_rings(void **state)
 	assert_int_equal(stat->shipper, 0);
 }
 
-/* What lies in the rings before there is a shipper is delivered as well. */
+/* Records that are in the rings before the shipper begins are delivered, too. */
 static void
 test_shipper_comes_late(void **state)
 {
@@ -72,7 +72,7 @@ test_shipper_comes_late(void **state)
 	shipping_expect(ship, 0, 500);
 }
 
-/* A ring that is always full of work does not keep the others waiting. */
+/* A ring that is always full does not delay the others. */
 static void
 test_no_ring_starves(void **state)
 {
@@ -87,7 +87,7 @@ test_no_ring_starves(void **state)
 	shipping_deliver(ship);
 	shipping_expect(ship, 1, 10);
 
-	/* It came with the first batch. */
+	/* The points of the quiet producer were in the first batch. */
 	assert_true(shipping_count(ship, 1).last_line < 4096);
 	shipping_expect(ship, 0, 15000);
 	osp_producer_close(&busy);
@@ -113,7 +113,7 @@ test_no_wake_up_while_idle(void **state)
 		assert_true(shipping_count_steps(s, 300) <= 2);
 		assert_true(stat->sleeping != 0);
 
-		/* The first point wakes it, and only that one. */
+		/* Only the first point wakes the shipper. */
 		assert_int_equal(poll(&fd, 1, 0), 0);
 		assert_int_equal(
 			shipping_produce(&producer, 1, round * 10, round * 10 + 10), 10);
@@ -128,7 +128,8 @@ test_no_wake_up_while_idle(void **state)
 	assert_int_equal(stat->sleeping, 0);
 }
 
-/* As a caller does it who has more to do: a step when it is time for one. */
+/* Calls osp_shipper_step() only if it is due, as a caller does that also has other
+ * work. */
 static void
 step_if_time(osp_shipper *s, int64_t *next_ns)
 {
@@ -142,8 +143,8 @@ step_if_time(osp_shipper *s, int64_t *next_ns)
 		wait_ms < 0 ? INT64_MAX : osp_mono_now() + (int64_t) wait_ms * 1000000;
 }
 
-/* Points that come one by one are not sent one by one, however quick the collector
- * is: a nap of a millisecond at least lies between two looks at the rings. */
+/* Points that arrive one by one are sent together, however fast the collector is,
+ * because the shipper naps for at least a millisecond between two reads of the rings. */
 static void
 test_naps_gather_points(void **state)
 {
@@ -173,7 +174,8 @@ test_naps_gather_points(void **state)
 	osp_producer_close(&producer);
 }
 
-/* The longest nap while points come one by one from a ring that grows to ring_size. */
+/* Returns the longest nap while points arrive one by one from a ring that can grow to
+ * ring_size. */
 static int
 longest_nap(shipping *ship, size_t ring_size)
 {
@@ -198,21 +200,22 @@ longest_nap(shipping *ship, size_t ring_size)
 	return longest;
 }
 
-/* A batch costs more than its points, so naps become long where few come. */
+/* A batch costs more than the points in it, so naps become long if few points arrive. */
 static void
 test_naps_become_long(void **state)
 {
 	assert_int_equal(longest_nap(*state, 4 << 20), 30);
 }
 
-/* But not as long as a small ring that cannot grow might run full in. */
+/* A nap does not become so long that a small ring, which cannot grow, might run full in
+ * it. */
 static void
 test_small_rings_keep_naps_short(void **state)
 {
 	assert_int_equal(longest_nap(*state, RING_SIZE), 5);
 }
 
-/* Keeps a step busy once, for 100 ms. */
+/* Makes one step take 100 ms longer. */
 static void
 dawdle(void *ctx, const osp_record *record)
 {
@@ -224,8 +227,8 @@ dawdle(void *ctx, const osp_record *record)
 	*is_due = false;
 }
 
-/* Where a nap might let a ring run full, the sender's end is the end of it; also
- * when the step took long. */
+/* If a ring might run full in a nap, the end of the sender ends the nap, also if the
+ * step before took long. */
 static void
 test_crowded_rings_end_naps(void **state)
 {
@@ -256,7 +259,8 @@ test_crowded_rings_end_naps(void **state)
 	osp_producer_close(&producer);
 }
 
-/* Producers of other processes, at the moment when the shipper falls asleep. */
+/* Producers in other processes commit points at the moment when the shipper begins to
+ * sleep. */
 static void
 test_no_bell_is_missed(void **state)
 {
@@ -289,14 +293,15 @@ test_no_bell_is_missed(void **state)
 		_exit(0);
 	}
 
-	/* Behind the fork: its threads may hold locks of the sanitizers' allocator. */
+	/* The shipper is opened after the fork, because its threads may hold locks of the
+	 * sanitizers' allocator. */
 	s = shipping_open(ship);
 	while (shipping_count(ship, 0).points < 12 && osp_mono_now() < end)
 	{
 		struct pollfd fd = {osp_shipper_fd(s), POLLIN, 0};
 		int wait_ms = osp_shipper_step(s);
 
-		/* Nobody else wakes it. */
+		/* Only the producers can wake the shipper. */
 		if (poll(&fd, 1, wait_ms >= 0 ? wait_ms : 5000) == 0 && wait_ms < 0)
 			break;
 	}
@@ -305,7 +310,7 @@ test_no_bell_is_missed(void **state)
 	shipping_expect(ship, 0, 12);
 }
 
-/* In a child: another root directory, and another user where that is allowed. */
+/* In a child: changes the root directory and, where that is allowed, the user. */
 static bool
 go_elsewhere(const shipping *ship)
 {
@@ -319,8 +324,8 @@ go_elsewhere(const shipping *ship)
 	return chroot(root) == 0 && setgid(65534) == 0 && setuid(65534) == 0;
 }
 
-/* A producer that can reach the run directory no more, nor has a descriptor, still
- * wakes a shipper that sleeps. */
+/* A producer that has neither access to the run directory nor a descriptor of it can
+ * still wake a shipper that sleeps. */
 static void
 test_wakes_from_elsewhere(void **state)
 {
@@ -354,7 +359,8 @@ test_wakes_from_elsewhere(void **state)
 		_exit(0);
 	}
 
-	/* Behind the fork: its threads may hold locks of the sanitizers' allocator. */
+	/* The shipper is opened after the fork, because its threads may hold locks of the
+	 * sanitizers' allocator. */
 	s = shipping_open(ship);
 	for (round = 0; round < 5; round++)
 	{
@@ -368,7 +374,7 @@ test_wakes_from_elsewhere(void **state)
 			int wait_ms = osp_shipper_step(s);
 			bool naps = wait_ms >= 0;
 
-			/* While it sends, only the sender's end may wake it. */
+			/* While the sender is at work, only its end may wake the shipper. */
 			assert_true(naps || !osp_shipper_is_empty(s));
 			assert_true(poll(&fd, 1, naps ? wait_ms : SHIPPING_TIMEOUT_MS) ==
 							1 ||
@@ -383,7 +389,7 @@ test_wakes_from_elsewhere(void **state)
 	(void) close(go[1]);
 }
 
-/* The offset to the wall clock follows when somebody sets the clock. */
+/* When the wall clock is set, the shipper's offset to it is corrected. */
 static void
 test_clock_step(void **state)
 {
@@ -421,7 +427,7 @@ test_refused_points(void **state)
 	assert_int_equal(ship->log.warnings, 1);
 }
 
-/* The status file says how fast it was, and how late. */
+/* The status file has the rate and the delay of the delivery. */
 static void
 test_window(void **state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_shipper_directory.c
- *	  The shipper and its run directory, which may be removed; who may be a shipper.
+ *	  The shipper and its run directory, which may be removed. Only one shipper may use
+ *	  a directory.
  */
 #include "tap.h"
 
@@ -46,8 +47,9 @@ is_made_anew(void *arg)
 	return access(path, F_OK) == 0;
 }
 
-/* The run directory is removed while the shipper sleeps: it delivers what is mapped,
- * and goes on in a new one, as its producers do; with one line in the log. */
+/* The run directory is removed while the shipper sleeps. The shipper delivers the
+ * mapped rings, and continues in a new directory, as its producers do. The log gets one
+ * line. */
 static void
 test_directory_removed(void **state)
 {
@@ -105,7 +107,8 @@ is_never(void *arg)
 	return false;
 }
 
-/* The run directory is removed, and another shipper is there first: that one says so. */
+/* The run directory is removed, and another shipper takes the new one first. The first
+ * shipper reports that. */
 static void
 test_directory_removed_and_taken(void **state)
 {
@@ -142,9 +145,9 @@ serves_directory(void *arg)
 	return is_alive(arg);
 }
 
-/* The directory is replaced by another one without an event, as if one above it was
- * renamed: a shipper that sleeps without an end moves when another one wants its
- * spool. */
+/* The directory is replaced by another one without an event, as if a directory above it
+ * was renamed. A shipper that sleeps without a limit moves when another shipper opens
+ * its spool. */
 static void
 test_parent_renamed(void **state)
 {
@@ -202,9 +205,9 @@ remove_file(const shipping *ship, const char *name)
 	assert_int_equal(unlink(path), 0);
 }
 
-/* The status file goes, and the lock and the directory stay, for good or until a
- * producer has begun. The shipper does not take its own lock for that of another one,
- * and delivers what is written then, also if it is closed at once. */
+/* The status file is removed, but the lock and the directory stay, for ever or until a
+ * producer has begun. The shipper does not mistake its own lock for that of another
+ * shipper, and delivers what is written then, also if it is closed at once. */
 static void
 test_directory_removed_in_part(void **state)
 {
@@ -245,9 +248,9 @@ test_directory_removed_in_part(void **state)
 	(void) unlink(spool);
 }
 
-/* Of a ring whose file alone was removed the records are counted all the same; and what
- * was counted before the directory was removed, stays: contexts, refusals, the last
- * error. */
+/* If only the file of a ring was removed, its records are counted nevertheless.
+ * Counters from before the removal of the directory are kept: contexts, refusals, and
+ * the last error. */
 static void
 test_counters_survive(void **state)
 {
@@ -273,7 +276,7 @@ test_counters_survive(void **state)
 	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
 	shipping_expect_sums(ship);
 
-	/* A collector that takes nothing: all of it waits in the spool. */
+	/* The collector accepts nothing, so all points wait in the spool. */
 	ship->control->fail = UINT32_MAX;
 	assert_int_equal(shipping_produce(&other, 1, 10, 20), 10);
 	(void) osp_shipper_flush(s, SHIPPING_TIMEOUT_MS);
@@ -305,8 +308,8 @@ test_counters_survive(void **state)
 	(void) unlink(spool);
 }
 
-/* The spool lies in the run directory by default. What is in it survives both, the
- * directory and the shipper. */
+/* By default the spool is in the run directory. Its points outlive the directory and
+ * the shipper. */
 static void
 test_spool_survives(void **state)
 {
@@ -347,8 +350,8 @@ has_warned(void *arg)
 	return ship->log.warnings > 0;
 }
 
-/* While the run directory cannot be made anew, what is mapped is delivered, the shipper
- * keeps its lock, and it says once what is wrong. */
+/* While the run directory cannot be made again, the mapped rings are delivered, the
+ * shipper keeps its lock, and it logs the reason once. */
 static void
 test_directory_refused(void **state)
 {
@@ -367,7 +370,7 @@ test_directory_refused(void **state)
 	assert_true(osp_shipper_flush(s, SHIPPING_TIMEOUT_MS));
 	remove_directory(ship);
 
-	/* Others could write there. */
+	/* Other users may write to the directory, so it is refused. */
 	assert_int_equal(mkdir(ship->run, 0700), 0);
 	assert_int_equal(chmod(ship->run, 0777), 0);
 	assert_true(shipping_step_until(s, SHIPPING_TIMEOUT_MS, has_warned, ship));
@@ -390,8 +393,8 @@ test_directory_refused(void **state)
 	(void) unlink(spool);
 }
 
-/* A driver may keep what has to outlive it in the run directory, and knows when
- * nobody goes on with that. */
+/* A driver may store data in the run directory, and is told when no other connection
+ * continues with it. */
 static void
 test_state_of_drivers(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_shipper_faults.c
- *	  The shipper when things go wrong: collectors that fail, half-way or always,
- *	  that are slow, or away; a full spool; a shipper that is killed; no memory.
+ *	  Faults of the shipper: collectors that fail always or in the middle of a batch,
+ *	  that are slow or away; a full spool; a shipper that is killed; failed allocations.
  */
 #include "tap.h"
 
@@ -78,14 +78,14 @@ test_outage_and_recovery(void **state)
 	assert_int_equal(stat->spool_points, 0);
 	assert_int_equal(stat->spool_dropped, 0);
 
-	/* One line when it went, one when it came back. */
+	/* One line was logged when the collector failed, and one when it was back. */
 	assert_int_equal(ship->log.warnings, 1);
 	assert_int_equal(ship->log.infos, 1);
 	assert_non_null(strstr(ship->log.last, "is back"));
 }
 
-/* A shipper that begins in an outage counts what waits in the spool since the one before
- * it, too. */
+/* If a shipper begins during an outage, it also counts the points that the shipper
+ * before it has spooled. */
 static void
 test_outage_goes_on_after_a_restart(void **state)
 {
@@ -108,7 +108,8 @@ test_outage_goes_on_after_a_restart(void **state)
 	osp_producer_close(&producer);
 }
 
-/* What a failed batch left there comes again, and can be told for a copy. */
+/* Points that a failed batch has stored are delivered again. They can be recognized as
+ * copies. */
 static void
 test_half_a_batch_arrived(void **state)
 {
@@ -133,7 +134,8 @@ test_half_a_batch_arrived(void **state)
 	assert_int_equal(arrived.copies, 200);
 }
 
-/* Slow, but it works: nothing is dropped, nothing comes twice, all in order. */
+/* The collector is slow, but works: no point is dropped or delivered twice, and all are
+ * in order. */
 static void
 test_slow_collector(void **state)
 {
@@ -161,7 +163,8 @@ test_slow_collector(void **state)
 	assert_int_equal(ship->log.warnings, 0);
 }
 
-/* What hangs keeps neither flush nor rings. */
+/* If the collector hangs, osp_shipper_flush() returns in time, and the rings are
+ * emptied. */
 static void
 test_flush_while_it_hangs(void **state)
 {
@@ -184,7 +187,7 @@ test_flush_while_it_hangs(void **state)
 	assert_int_equal(stat->spool_points, 200);
 	osp_producer_close(&producer);
 
-	/* Closing waits for it, and then knows that it went well. */
+	/* osp_shipper_close() waits for the sender, and learns that it has succeeded. */
 	ship->control->delay_ms = 0;
 	shipping_close(ship);
 	shipping_expect(ship, 0, 100);
@@ -192,8 +195,9 @@ test_flush_while_it_hangs(void **state)
 	shipping_expect(ship, 0, 200);
 }
 
-/* Everything written was delivered, or is counted as lost somewhere and in its trace: a
- * ring that grew leaves its count to the one behind it, or to the status file. */
+/* Asserts that each point that was written was delivered, or is counted as lost both in
+ * a counter and in its trace. When a ring grows, its count moves to the next ring or to
+ * the status file. */
 static void
 expect_accounted(const shipping *ship, int written)
 {
@@ -237,7 +241,7 @@ test_spool_limit(void **state)
 		(void) shipping_produce(&producer, 0, n, n + 100);
 		(void) osp_shipper_step(s);
 
-		/* A full spool is no trouble before the collector is known to be away. */
+		/* A full spool is not reported before the collector is known to be away. */
 		if (n == 0)
 			assert_true(shipping_step_until(
 				s, SHIPPING_TIMEOUT_MS, has_failed_once, stat));
@@ -246,7 +250,8 @@ test_spool_limit(void **state)
 	assert_true(stat->spool_bytes > 700 * 1024);
 	assert_true(stat->spool_bytes <= 1 << 20);
 
-	/* Away; cannot spool; lost points. Each said once. */
+	/* These are logged once each: the collector is away, the spool is full, and points
+	 * are lost. */
 	assert_int_equal(ship->log.warnings, 3);
 	ship->control->fail = 0;
 	assert_true(osp_shipper_flush(s, 20000));
@@ -254,14 +259,14 @@ test_spool_limit(void **state)
 	assert_int_equal(shipping_count(ship, 0).unordered, 0);
 	assert_int_equal(ship->log.infos, 1);
 
-	/* And then it works as ever. */
+	/* Afterwards everything works as before. */
 	assert_int_equal(shipping_produce(&producer, 1, 0, 100), 100);
 	assert_true(osp_shipper_flush(s, 20000));
 	shipping_expect(ship, 1, 100);
 }
 
-/* Points of a ring that grew come before those of the one behind it, however often they
- * had to be taken back because sending failed and the spool had no room. */
+/* Points of a ring that grew come before those of the ring that replaced it, however
+ * often they were taken back because sending failed and the spool had no room. */
 static void
 test_order_past_the_limit(void **state)
 {
@@ -288,7 +293,7 @@ test_order_past_the_limit(void **state)
 			(void) usleep((unsigned) (round % 2) * 500);
 		}
 
-		/* A spool that took nothing is tried again. */
+		/* The spool is tried again after it had no room. */
 		(void) usleep(1100000);
 		for (end = n + 3000; n < end; n += 100)
 		{
@@ -303,8 +308,9 @@ test_order_past_the_limit(void **state)
 	osp_producer_close(&producer);
 }
 
-/* What one shipper dropped, and could not report, the next one does: also what only
- * its memory had at its end. Once, however often it is begun anew. */
+/* If a shipper has dropped points, and cannot report that, the next shipper does, also
+ * for points that were only in its memory at its end. They are reported once, however
+ * often a shipper begins. */
 static void
 test_losses_survive(void **state)
 {
@@ -331,7 +337,7 @@ test_losses_survive(void **state)
 	assert_true(ship->stat->spool_dropped >= dropped);
 	assert_int_equal(shipping_lost_points(ship, "base of 0"), 0);
 
-	/* It is not back yet. */
+	/* The collector is not back yet. */
 	s = shipping_open_with(ship, &options);
 	(void) osp_shipper_flush(s, 300);
 	shipping_close(ship);
@@ -346,8 +352,9 @@ test_losses_survive(void **state)
 }
 
 /*
- * Nor is a report of losses lost that only the memory of a shipper had at its end: of
- * what a producer dropped before there was one, and of what another one dropped.
+ * Neither is a report of losses lost that was only in the memory of a shipper at its
+ * end: about points that a producer dropped before there was a shipper, and about
+ * points that another shipper dropped.
  */
 static void
 test_lost_reports(void **state)
@@ -369,8 +376,8 @@ test_lost_reports(void **state)
 	{
 		int more = n + 20000;
 
-		/* The first batch has the reports; then it is kept in memory only, for the
-		 * ring runs full. */
+		/* The first batch has the reports. The ring runs full, so the batch is only
+		 * kept in memory. */
 		s = shipping_open_with(ship, &options);
 		failed = ship->stat->driver_errors;
 		dropped = ship->stat->spool_dropped;
@@ -396,8 +403,9 @@ has_reported(void *arg)
 }
 
 /*
- * A report that waits behind a batch with the ring's last records is settled with its
- * own batch, not with that one: until then the ring stays, though nobody writes to it.
+ * A report of losses waits after a batch with the last records of its ring. It is
+ * settled with its own batch, not with that one. Until then the ring stays, although
+ * no producer writes to it.
  */
 static void
 test_report_behind_a_batch(void **state)
@@ -414,7 +422,7 @@ test_report_behind_a_batch(void **state)
 	while (ship->control->notifies == 0)
 		(void) osp_shipper_step(s);
 
-	/* It cannot make its ring larger, for instance. */
+	/* A loss, for example because the ring could not grow. */
 	osp_ring_count_loss(&producer.ring, &base, 7);
 	__atomic_fetch_add(&producer.ring.header->dropped, 7, __ATOMIC_RELAXED);
 	osp_producer_close(&producer);
@@ -425,12 +433,12 @@ test_report_behind_a_batch(void **state)
 		shipping_step_until(s, SHIPPING_TIMEOUT_MS, has_reported, ship));
 	assert_int_equal(shipping_lost_points(ship, "base of 0"), 7);
 
-	/* It is no record of a producer. */
+	/* The report does not count as a record of a producer. */
 	assert_int_equal(ship->stat->shipped, 10);
 }
 
-/* A collector that is too slow for hours fills the spool again and again; it is
- * said once. */
+/* A collector that is too slow for hours fills the spool again and again. That is
+ * logged once. */
 static void
 test_overload_is_said_once(void **state)
 {
@@ -477,9 +485,10 @@ produce_and_wait(void *ptr)
 	return NULL;
 }
 
-/* Where the spool is full, too, a producer that waits is slowed down: the shipper drops
- * nothing as long as the collector takes something now and then. On a busy machine that
- * may take longer than the producer waits, which then drops, and counts that. */
+/* If the spool is full and producers wait for room, they are slowed down: the shipper
+ * drops nothing as long as the collector accepts points from time to time. On a busy
+ * machine that may take longer than a producer waits; then the producer drops points
+ * and counts them. */
 static void
 test_waiting_producer(void **state)
 {
@@ -518,7 +527,7 @@ test_waiting_producer(void **state)
 	osp_producer_close(&p.producer);
 }
 
-/* However long it was away, a collector that is back gets points within seconds. */
+/* However long the collector was away, it gets points within seconds after it is back. */
 static void
 test_back_after_long(void **state)
 {
@@ -544,7 +553,7 @@ test_back_after_long(void **state)
 	osp_producer_close(&producer);
 }
 
-/* A collector that fails, and no room for the spool. */
+/* The collector fails, and the disk has no room for the spool. */
 static void
 test_full_disk(void **state)
 {
@@ -571,7 +580,7 @@ test_full_disk(void **state)
 	assert_true(ship->stat->spool_dropped + producer.ring.header->dropped > 0);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 
-	/* What rings and memory could hold comes through in the end. */
+	/* Points that rings and memory could hold are delivered in the end. */
 	ship->control->fail = 0;
 	assert_true(osp_shipper_flush(s, 20000));
 	assert_true(shipping_count(ship, 0).points > 0);
@@ -623,7 +632,8 @@ test_no_spool(void **state)
 	assert_int_equal(shipping_count(ship, 0).points, 100);
 	assert_int_equal(shipping_count(ship, 0).repeated, 0);
 
-	/* Full rings, and no room anywhere: lost, and counted. */
+	/* The rings are full, and there is no room anywhere, so points are lost and
+	 * counted. */
 	ship->control->fail = UINT32_MAX;
 	{
 		int n;
@@ -640,7 +650,7 @@ test_no_spool(void **state)
 	}
 }
 
-/* A producer that writes until it is told to stop; exits with what went well. */
+/* Commits points until *stop is set. The exit status says whether that worked. */
 static void
 produce_until_told(shipping *ship, int n, const volatile int *stop,
 				   uint32_t *committed)
@@ -656,7 +666,7 @@ produce_until_told(shipping *ship, int n, const volatile int *stop,
 		_exit(1);
 	while (!*stop)
 	{
-		/* Only as much as fits, so that every point is committed. */
+		/* Commits only if there is room, so that no point is dropped. */
 		if (producer.ring.head -
 				__atomic_load_n(&producer.ring.header->tail, __ATOMIC_ACQUIRE) <
 			producer.ring.capacity / 2)
@@ -672,7 +682,7 @@ produce_until_told(shipping *ship, int n, const volatile int *stop,
 	_exit(0);
 }
 
-/* A shipper that works until it is killed. */
+/* Runs a shipper until the process is killed. */
 static void
 ship_until_killed(shipping *ship)
 {
@@ -704,10 +714,10 @@ no_trouble(shipping *ship)
 }
 
 /*
- * Kills the shipper rounds times while three producers write and the collector
- * does what trouble says. Every committed point arrives; a copy has the source
- * and the sequence of the first, and without copies all are in order, unless the
- * collector keeps parts of batches.
+ * Kills the shipper this many times while three producers write. trouble() sets how
+ * the collector fails. Each committed point arrives. A copy has the same source and
+ * sequence as the first one. Without the copies all points are in order, unless the
+ * collector stores parts of batches.
  */
 static void
 kill_shippers(shipping *ship, int rounds, void (*trouble)(shipping *ship))
@@ -789,7 +799,7 @@ test_killed_shippers_and_trouble(void **state)
 	kill_shippers(*state, 50, all_kinds_of_trouble);
 }
 
-/* failing_alloc for two threads. */
+/* A failing_alloc that two threads can use. */
 typedef struct locked_alloc
 {
 	osp_allocator alc;
@@ -832,8 +842,9 @@ locked_free(void *ctx, void *ptr)
 }
 
 /*
- * Whatever allocation fails: opening says so, or the shipper gets over it. The
- * collector fails half-way each time, so that all ways are gone.
+ * Whichever allocation fails, either opening reports that, or the shipper recovers.
+ * The collector fails in the middle of a batch each time, so that all code is
+ * executed.
  */
 static void
 test_no_memory(void **state)

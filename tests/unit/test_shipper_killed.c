@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_shipper_killed.c
- *	  Shippers that are killed before or after they remove the file of a ring: every
- *	  record is counted once.
+ *	  A shipper is killed before or after it removes the file of a ring. Each record is
+ *	  counted once.
  *
- * The shipper of a child process is killed in its unlinkat(), which this program
- * defines in place of the C library's.
+ * The shipper runs in a child process. This program replaces unlinkat() of the C
+ * library by a function that kills the process.
  */
 #include "tap.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_shipper_rings.c
- *	  The shipper and its rings: those that grow, go, lose points or are damaged.
+ *	  The shipper and its rings: rings that grow, are removed, lose points or are
+ *	  damaged.
  */
 #include "tap.h"
 
@@ -24,8 +25,8 @@ has_no_ring(void *arg)
 	return shipping_rings(arg) == 0;
 }
 
-/* The ring of a producer that ends is given back at once, though nothing else
- * happens; those of others stay. */
+/* The ring of a producer that has ended is removed at once, even if nothing else
+ * happens. The rings of other producers stay. */
 static void
 test_rings_go(void **state)
 {
@@ -60,7 +61,8 @@ test_rings_go(void **state)
 	assert_int_equal(stat->ring_bytes, 0);
 }
 
-/* Reads what all rings say until it is told to end; fails if that ever becomes less. */
+/* Reads the counters of all rings until end_fd is readable. Fails if a counter ever
+ * decreases. */
 static int
 watch_totals(const shipping *ship, int end_fd)
 {
@@ -95,7 +97,7 @@ has_retired(void *arg)
 	return r->stat->retired_records == r->records;
 }
 
-/* Whoever reads the counters while rings are removed counts each of them once. */
+/* A process that reads the counters while rings are removed counts each of them once. */
 static void
 test_totals_while_rings_go(void **state)
 {
@@ -114,7 +116,8 @@ test_totals_while_rings_go(void **state)
 		_exit(watch_totals(ship, fds[0]));
 	}
 
-	/* Behind the fork: its threads may hold locks of the sanitizers' allocator. */
+	/* The shipper is opened after the fork, because its threads may hold locks of the
+	 * sanitizers' allocator. */
 	s = shipping_open(ship);
 	for (n = 0; n < 500; n++)
 	{
@@ -136,7 +139,7 @@ test_totals_while_rings_go(void **state)
 	assert_int_equal(ship->stat->retiring % 2, 0);
 }
 
-/* As above, of producers that are killed in the middle of a record. */
+/* The same for producers that are killed in the middle of a record. */
 static void
 test_rings_of_the_dead(void **state)
 {
@@ -176,7 +179,7 @@ test_rings_of_the_dead(void **state)
 	assert_int_equal(stat->retired_records, 120);
 }
 
-/* What grew is read in its order, and the small rings are given back. */
+/* Rings that grew are read in their order, and the smaller ones are removed. */
 static void
 test_rings_grow(void **state)
 {
@@ -204,8 +207,8 @@ has_lost_point(void *arg)
 	return shipping_holds(arg, "\"name\": \"osprofiler.lost-stop\"");
 }
 
-/* Of records that found no room the trace says how many, once, also if nothing is
- * written any more. */
+/* If records found no room, the trace says how many, once, also if no further record is
+ * written. */
 static void
 test_losses_are_reported(void **state)
 {
@@ -227,14 +230,14 @@ test_losses_are_reported(void **state)
 	assert_int_equal(shipping_lost_points(ship, "base of 0"), 2000 - committed);
 	assert_int_equal(shipping_lost_points(ship, "base of 1"), 3);
 
-	/* The reports themselves are not older than the shipper. */
+	/* The time of the reports is not before the beginning of the shipper. */
 	assert_true(ship->stat->lag_p99_us < SHIPPING_TIMEOUT_MS * 1000);
 	shipping_close(ship);
 	shipping_deliver(ship);
 	assert_int_equal(shipping_lost_points(ship, "base of 1"), 3);
 }
 
-/* Labels of each program reach its points. */
+/* The labels of each program are in its points. */
 static void
 test_labels(void **state)
 {
@@ -261,8 +264,8 @@ test_labels(void **state)
 	assert_true(shipping_holds(ship, "\"service\": null"));
 }
 
-/* Damage of a word that only the shipper writes is repaired, and costs nothing that
- * lies in the ring; with others the shipper does not spin. */
+/* If a word that only the shipper writes is damaged, the shipper repairs it, and no
+ * record in the ring is lost. If other words are damaged, the shipper does not loop. */
 static void
 test_damaged_header(void **state)
 {
@@ -301,7 +304,7 @@ test_damaged_header(void **state)
 	}
 	shipping_close(ship);
 
-	/* The same, of a shipper that begins. */
+	/* The same for a shipper that begins. */
 	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 	{
 		producer.ring.header->tail = values[i];
@@ -332,7 +335,7 @@ test_damaged_records(void **state)
 	{
 		uint64_t at;
 
-		/* Good ones, delivered, then some of which one is damaged. */
+		/* Valid records are delivered. Then one of several further records is damaged. */
 		assert_int_equal(shipping_produce(&producer, 0, n, n + 10), 10);
 		n += 10;
 		assert_true(osp_shipper_flush(s, 5000));
@@ -348,7 +351,7 @@ test_damaged_records(void **state)
 	assert_true(stat->corrupt_bytes > 0);
 	assert_int_equal(stat->corrupt_bytes, producer.ring.header->corrupt);
 
-	/* A head that makes no sense. */
+	/* The value of head is impossible. */
 	producer.ring.header->head += 3 * (uint64_t) RING_SIZE + 1;
 	(void) osp_shipper_step(s);
 	(void) osp_shipper_step(s);
@@ -384,7 +387,7 @@ test_foreign_files(void **state)
 	shipping_expect(ship, 0, 10);
 	assert_int_equal(ship->log.warnings, 1);
 
-	/* A ring whose file is gone is delivered to its end. */
+	/* A ring whose file was removed is delivered to its end. */
 	(void) snprintf(path, sizeof(path), "%s/ring.1", ship->run);
 	assert_int_equal(unlink(path), 0);
 	stat->rings_made++;

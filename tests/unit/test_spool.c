@@ -50,7 +50,7 @@ reopen(osp_spool *spool, uint64_t limit)
 	return spool;
 }
 
-/* The n-th notification; of different lengths, none longer than size. */
+/* The n-th notification. They differ in length; none is longer than size. */
 static osp_str
 text_of(int n, char *out, size_t size)
 {
@@ -64,7 +64,7 @@ text_of(int n, char *out, size_t size)
 	return osp_str_n(out, (size_t) len);
 }
 
-/* Where the n-th notification came from. */
+/* The source and the sequence of the n-th notification. */
 static const osp_place *
 place_of(int n)
 {
@@ -89,7 +89,7 @@ append(osp_spool *spool, int from, int to)
 	assert_int_equal(osp_spool_flush(spool, NULL), OSP_OK);
 }
 
-/* Reads from..to at pos, and returns the position behind them. */
+/* Asserts that the notifications from..to are at pos. Returns the position after them. */
 static uint64_t
 expect(osp_spool *spool, uint64_t pos, int from, int to)
 {
@@ -162,7 +162,8 @@ test_order_and_reopen(void **state)
 	osp_spool_close(spool);
 }
 
-/* Killed between the marking of the end and the truncation, or behind it. */
+/* The process was killed between marking the end and truncating the file, or after
+ * both. */
 static void
 test_killed_while_emptying(void **state)
 {
@@ -247,8 +248,8 @@ copy_file(const char *from, const char *to)
 }
 
 /*
- * Any one bit: at most the record that holds it is lost, and at most the one
- * that was consumed comes again.
+ * Any single bit is changed: at most the record with this bit is lost, and at most
+ * one consumed record is read again.
  */
 static void
 test_any_bit_flipped(void **state)
@@ -300,7 +301,7 @@ test_any_bit_flipped(void **state)
 	}
 }
 
-/* The kernel ends the write of a process that is killed at the end of a page. */
+/* If a process is killed, the kernel may end its write at the end of a page. */
 static void
 test_killed_writer(void **state)
 {
@@ -330,7 +331,7 @@ test_killed_writer(void **state)
 	osp_spool_close(spool);
 }
 
-/* Not one bit but a whole stretch, and rubbish that looks like lengths. */
+/* A longer part of the file is overwritten with bytes that look like lengths. */
 static void
 test_rubbish_in_the_middle(void **state)
 {
@@ -374,7 +375,8 @@ test_rubbish_in_the_middle(void **state)
 		while (pos <= to);
 		expect_end(spool, expect(spool, pos, 51, 200));
 
-		/* What was counted when the file was opened is not counted again. */
+		/* Damaged records that were counted when the file was opened are not counted
+		 * again. */
 		assert_int_equal(osp_spool_corrupt(spool), corrupt);
 	}
 	osp_spool_close(spool);
@@ -399,7 +401,7 @@ test_limit(void **state)
 	assert_int_equal(osp_spool_points(spool), n - 1);
 	assert_true(size_of(path) <= 4096 + 48);
 
-	/* What is discarded takes no room. */
+	/* Discarded records take no space. */
 	pos = expect(spool, osp_spool_begin(spool), 0, n - 1);
 	assert_int_equal(osp_spool_consume(spool, pos, (uint64_t) n - 1, NULL),
 					 OSP_OK);
@@ -415,7 +417,7 @@ test_limit(void **state)
 	osp_spool_close(spool);
 }
 
-/* Far more than the limit goes through while it never runs empty. */
+/* Many more bytes than the limit pass through the spool, which is never empty. */
 static void
 test_delivered_room_comes_back(void **state)
 {
@@ -472,7 +474,7 @@ write_on_full_disk(void)
 		done += 10;
 	}
 
-	/* All or nothing, and small ones still fit. */
+	/* A notification is appended completely or not at all, and small ones still fit. */
 	if (osp_spool_points(spool) != (uint64_t) done)
 		_exit(4);
 	if (osp_spool_append(spool, OSP_STR("{}"), place_of(0), NULL) != OSP_OK ||
@@ -593,7 +595,8 @@ test_long_records(void **state)
 	free(text);
 }
 
-/* Fills, reopens and reads; what a failed allocation leaves is whole. */
+/* Fills a spool, opens it again and reads it. After a failed allocation the spool is
+ * intact. */
 static osp_status
 work(const osp_allocator *alc)
 {
@@ -620,8 +623,8 @@ work(const osp_allocator *alc)
 	return status;
 }
 
-/* A file that was removed is made again, with what was not consumed. One that somebody
- * else has put there is left alone. */
+/* A file that was removed is made again, with the records that were not consumed. If
+ * another process has made a file there, it is not changed. */
 static void
 test_follow(void **state)
 {
@@ -674,7 +677,7 @@ test_no_memory(void **state)
 	}
 }
 
-/* Another process reads what waits while the owner goes on, and changes nothing. */
+/* Another process reads the waiting records while the owner works. It changes nothing. */
 static void
 test_peek(void **state)
 {
@@ -695,7 +698,8 @@ test_peek(void **state)
 	pos = expect(peek, osp_spool_begin(peek), 5, 20);
 	assert_false(osp_spool_next(peek, &pos, &json, &place));
 
-	/* The owner delivers all, and cuts the file, while it is read. */
+	/* The owner delivers everything and truncates the file while the other process
+	 * reads. */
 	pos = expect(spool, osp_spool_begin(spool), 5, 20);
 	assert_int_equal(osp_spool_consume(spool, pos, 15, NULL), OSP_OK);
 	osp_spool_close(peek);
@@ -709,7 +713,7 @@ test_peek(void **state)
 	osp_spool_close(peek);
 	osp_spool_close(spool);
 
-	/* A torn end is not cut off, and no file is made or set aside. */
+	/* An incomplete record at the end is not cut off, and no file is made or renamed. */
 	assert_int_equal(stat(path, &st[0]), 0);
 	assert_int_equal(truncate(path, st[0].st_size - 1), 0);
 	assert_int_equal(osp_spool_peek(heap, path, &peek, NULL), OSP_OK);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_sql_lexer.c
- *	  SQL text as tokens, in each dialect; which texts end in plain SQL.
+ *	  Tokens of SQL in each dialect, and which texts end in plain SQL.
  */
 #include "tap.h"
 
@@ -14,8 +14,8 @@
 #define ANY  OSP_SQL_POSTGRES_ANY
 #define LITE OSP_SQL_SQLITE
 
-/* One letter for each kind, in the order of osp_sql_kind; white space is left
- * out. A token that is not closed gets a '!' behind its letter. */
+/* One letter for each kind of token, in the order of osp_sql_kind. White space is left
+ * out. A token that is not closed has a '!' after its letter. */
 static const char letters[] = " cwnslp;o";
 
 static void
@@ -28,7 +28,7 @@ describe(osp_str text, osp_sql_dialect dialect, char *out)
 	osp_sql_lexer_init(&lexer, text, dialect);
 	while (osp_sql_next(&lexer, &token))
 	{
-		/* The tokens are the text, without gaps, and none is empty. */
+		/* The tokens cover the text without gaps, and none is empty. */
 		assert_ptr_equal(token.text.ptr, expected);
 		assert_true(token.text.len > 0);
 		expected += token.text.len;
@@ -41,7 +41,8 @@ describe(osp_str text, osp_sql_dialect dialect, char *out)
 	*out = '\0';
 }
 
-/* An exact copy, so that sanitizers see a byte too far. */
+/* Returns a copy in an allocation of exactly its size, so that sanitizers detect
+ * reading beyond it. */
 static char *
 exact_copy(const char *text)
 {
@@ -127,7 +128,7 @@ test_postgres(void **state)
 		{PG, "1E'a\\' 1'", "ls"},
 		{PG, "b'1' X'f' n'x' U&'\\0041' u&\"x\"", "ssssn"},
 		{OFF, "B'\\' N'\\'' 1", "ssl"},
-		/* A string goes on behind a newline, and keeps its kind. */
+		/* a string continues after a newline, and keeps its kind */
 		{PG, "E'a'\n'b\\'c' 1", "sl"},
 		{PG, "E'a' -- note\n  'b\\'c' 1", "sl"},
 		{PG, "E'a' 'b\\' 1", "ssl"},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_sql_message.c
- *	  Messages of errors as they are recorded, with their DETAIL and CONTEXT: what of
- *	  them is a value, or a secret.
+ *	  Messages of errors as they are recorded, with their DETAIL and CONTEXT: values and
+ *	  secrets in them are hidden.
  */
 #include "tap.h"
 
@@ -12,7 +12,7 @@
 
 #define LITE OSP_SQL_SQLITE
 
-/* Which message is recorded how. */
+/* A message, and the form in which it is recorded. */
 typedef struct message_case
 {
 	const char *message;
@@ -54,7 +54,7 @@ check_message(const message_case *c, const osp_sql_message_rules *rules)
 #define SCHEMA    OSP_SQL_FROM_SCHEMA
 #define PROGRAM   OSP_SQL_FROM_PROGRAM
 
-/* Values of parameters are hidden, in quotes or as a number. */
+/* Values of parameters are hidden, whether they are in quotes or a number. */
 static void
 test_messages(void **state)
 {
@@ -198,8 +198,8 @@ test_messages_masked(void **state)
 	CHECK_MESSAGES(hidden_texts, .hide_text = true);
 }
 
-/* A message that tells a secret ends before its value, whoever raised it, whatever
- * settings there are. */
+/* A message that contains a secret is cut before its value, whatever raised it and
+ * whatever the settings are. */
 static void
 test_messages_with_secrets(void **state)
 {
@@ -300,7 +300,7 @@ test_messages_with_secrets(void **state)
 	CHECK_MESSAGES(told_by_sqlite, .dialect = LITE);
 }
 
-/* SQLite names values behind a colon or in quotes. */
+/* In messages of SQLite, values follow a colon or are in quotes. */
 static void
 test_messages_of_sqlite(void **state)
 {
@@ -412,7 +412,7 @@ typedef struct detail_case
 	const char *sqlstate;
 	osp_sql_origin origin;
 	const char *detail;
-	const char *shown; /* with hide_params */
+	const char *shown; /* the recorded form with hide_params */
 } detail_case;
 
 static const detail_case details[] = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_sql_record.c
- *	  Statements as they are recorded: what is a secret, what is masked, what
- *	  stays; contexts cut out; constants as question marks.
+ *	  Statements as they are recorded: secrets are masked, contexts are cut out, and
+ *	  constants may become question marks.
  */
 #include "tap.h"
 
@@ -16,7 +16,8 @@
 #define CTX  "/*trace_hmac='LEAK',trace_info='eyJ'*/"
 #define TP   "/*traceparent='00-1-2-01'*/"
 
-/* Records an exact copy, so that sanitizers see a byte too far. */
+/* Records a copy in an allocation of exactly its size, so that sanitizers detect
+ * reading beyond it. */
 static char *
 record(const char *text, const osp_sql_recording *how)
 {
@@ -49,7 +50,7 @@ assert_recorded(const char *text, const osp_sql_recording *how,
 		print_message("# %s\n", text);
 	assert_string_equal(first, expected);
 
-	/* What was recorded is recorded as it is. */
+	/* Recording a recorded text again does not change it. */
 	if (!how->broken)
 	{
 		again = record(first, how);
@@ -86,7 +87,8 @@ check_cases(const record_case *cases, size_t count, osp_sql_recording how)
 				sizeof(cases) / sizeof((cases)[0]), \
 				(osp_sql_recording){__VA_ARGS__})
 
-/* SQLite takes them for strings if there is nothing of such a name. */
+/* SQLite takes a name in double quotes for a string if there is nothing with this
+ * name. */
 static void
 test_double_quotes(void **state)
 {
@@ -130,7 +132,7 @@ test_double_quotes(void **state)
 	CHECK(normalized, .detail = OSP_STATEMENT_NORMALIZED);
 }
 
-/* A server refuses these, but the client has sent them. */
+/* A server refuses these statements, but the client has sent them. */
 static void
 test_options(void **state)
 {
@@ -384,7 +386,7 @@ test_backslashes(void **state)
 		"SELECT 'password \\', 'LEAK'", &how, "SELECT '***', '***'");
 }
 
-/* Below a statement that may hold a secret all constants are masked. */
+/* In statements below one that may hold a secret, all constants are masked. */
 static void
 test_below(void **state)
 {
@@ -399,7 +401,7 @@ test_below(void **state)
 	CHECK(cases, .masked = true);
 }
 
-/* A value without quotes in a statement that lacks the sign or the word before it. */
+/* The statement lacks the quotes around a value, and the sign or the word before it. */
 static void
 test_malformed(void **state)
 {
@@ -476,7 +478,7 @@ test_malformed(void **state)
 	CHECK(cases, .detail = OSP_STATEMENT_FULL);
 }
 
-/* A URI of HTTP with a token in place of the user, as git takes it. */
+/* An HTTP URI with a token in place of the user, as git accepts it. */
 static void
 test_tokens(void **state)
 {
@@ -497,7 +499,7 @@ test_tokens(void **state)
 	CHECK(cases, .detail = OSP_STATEMENT_FULL);
 }
 
-/* The statements of `.parameter set` in the shell of SQLite. */
+/* The statements by which SQLite's shell executes `.parameter set`. */
 static void
 test_shell_parameters(void **state)
 {
@@ -518,7 +520,7 @@ test_shell_parameters(void **state)
 	CHECK(cases, .detail = OSP_STATEMENT_FULL);
 }
 
-/* The name that a program gives itself. */
+/* The name that a program gives to its connection. */
 static void
 test_names(void **state)
 {
@@ -538,7 +540,8 @@ test_names(void **state)
 		assert_false(osp_sql_is_secret_name(osp_str_of(harmless[i])));
 }
 
-/* What did not parse: nothing behind its first quote, but of one harmless query. */
+/* Of a text that does not parse, nothing after the first quote is recorded, except in
+ * one harmless query. */
 static void
 test_broken(void **state)
 {
@@ -587,8 +590,8 @@ test_normalized(void **state)
 	CHECK(cases, .detail = OSP_STATEMENT_NORMALIZED);
 }
 
-/* A text that may be built of values shows no constant; one that is no SQL is a
- * value as a whole. */
+/* If a text may be built from values, no constant is shown. If it is not SQL, all of it
+ * is hidden. */
 static void
 test_built(void **state)
 {
@@ -606,7 +609,8 @@ test_built(void **state)
 	CHECK(broken, .built = true, .broken = true);
 }
 
-/* The forms of numbers and strings, as pg_stat_statements takes them for constants. */
+/* All forms of numbers and strings that pg_stat_statements takes for constants become
+ * question marks. */
 static void
 test_numbers(void **state)
 {
@@ -648,7 +652,7 @@ test_none(void **state)
 	CHECK(cases, .detail = OSP_STATEMENT_NONE);
 }
 
-/* The signature of a context is in no byte, wherever its comment stands. */
+/* The signature of a context is not recorded, wherever its comment is. */
 static void
 test_cut(void **state)
 {
@@ -684,7 +688,7 @@ test_cut(void **state)
 	CHECK(also_traceparents, .traceparents = true);
 }
 
-/* Any size is enough, no character is divided, and no secret shows where the
+/* Any size limit works: no character is divided, and no secret is visible where the
  * text is cut. */
 static void
 test_bounds(void **state)
@@ -715,7 +719,7 @@ test_bounds(void **state)
 	osp_sql_space_free(&space);
 }
 
-/* A long text with a context behind it is not copied. */
+/* A long text with a context at its end is not copied. */
 static void
 test_long(void **state)
 {
@@ -738,7 +742,8 @@ test_long(void **state)
 	assert_int_equal(out.full_len, size);
 	assert_null(space.ptr);
 
-	/* Of one that may hold a secret the start is changed, and no more. */
+	/* If the text may hold a secret, only its recorded beginning is copied and
+	 * changed. */
 	memcpy(text + size / 2, "password", 8);
 	osp_sql_record(
 		osp_str_n(text, size + sizeof(CTX) - 1), &how, 100, &space, &out);
@@ -755,7 +760,7 @@ has_secret_word(osp_str text)
 	return (osp_sql_words(text) & OSP_SQL_HAS_SECRET) != 0;
 }
 
-/* Every word, in every place and case. */
+/* Each word for a secret, in each place and in upper and lower case. */
 static void
 test_words(void **state)
 {
@@ -788,7 +793,7 @@ test_words(void **state)
 }
 
 
-/* What runs the values of earlier statements. */
+/* Statements that use the values of earlier statements. */
 static void
 test_earlier(void **state)
 {
@@ -819,7 +824,8 @@ test_earlier(void **state)
 	assert_false(osp_sql_reads_rows(OSP_STR("SELECT 1"), PG));
 }
 
-/* However often a text begins a URI, it is read once: these took minutes. */
+/* If a text contains many beginnings of URIs, each byte is read only once. With
+ * repeated reading these texts take minutes. */
 static void
 test_many_uris(void **state)
 {
@@ -853,7 +859,8 @@ test_many_uris(void **state)
 	}
 }
 
-/* A statement that nobody has parsed may be a mistyped one that sets a secret. */
+/* A statement that no parser has accepted may be a misspelled statement that sets a
+ * secret. */
 static void
 test_unknown(void **state)
 {
@@ -888,7 +895,7 @@ test_unknown(void **state)
 	CHECK(parsed, .parsed = true);
 }
 
-/* A byte-order mark before a token of SQLite's. */
+/* A byte-order mark precedes a token of SQLite. */
 static void
 test_marks(void **state)
 {
@@ -920,7 +927,8 @@ test_marks(void **state)
 	}
 }
 
-/* What spells ASCII by escapes, and what describes roles and databases. */
+/* Words that are written with escapes, and statements that describe roles and
+ * databases. */
 static void
 test_escapes(void **state)
 {

@@ -34,7 +34,7 @@ test_all(void **state)
 		assert_string_equal(osp_sqlstate_name(conditions[i].state),
 							conditions[i].name);
 
-		/* What is looked up by halves has to be in order. */
+		/* The table has to be sorted for a binary search. */
 		if (i > 0)
 			assert_true(strcmp(conditions[i - 1].state, conditions[i].state) <
 						0);

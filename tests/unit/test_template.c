@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_template.c
- *	  Templates: the bytes of the writer, in a ring that wraps, fills, overflows.
+ *	  Templates: they give the same bytes as the writer, in a ring that wraps, runs
+ *	  full, and drops records.
  */
 #include "tap.h"
 
@@ -62,7 +63,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* Attributes as a statement has them, its text of len bytes. */
+/* Encodes the attributes of a statement with a text of len bytes. */
 static osp_str
 attributes(char *space, size_t size, size_t len)
 {
@@ -94,7 +95,7 @@ make(osp_template *t, size_t text_len)
 								  attributes(attrs, sizeof(attrs), text_len)));
 }
 
-/* The same record by the writer; its size. */
+/* Writes the same record without a template. Returns its size. */
 static size_t
 write_plainly(size_t text_len, int64_t elapsed, bool more)
 {
@@ -168,7 +169,8 @@ test_more_attributes(void **state)
 	}
 }
 
-/* More than there is room for is no record, as the writer has it. */
+/* If there are more attributes than there is room for, no record is written, as by the
+ * writer. */
 static void
 test_too_many_attributes(void **state)
 {
@@ -186,7 +188,7 @@ test_too_many_attributes(void **state)
 	assert_int_equal(reader.header->losses[0].lost, 1);
 }
 
-/* Reads what is there; every record has to be whole. Returns how many. */
+/* Reads all records, and asserts that each is complete. Returns the next number. */
 static uint64_t
 consume(uint64_t *pos, uint64_t first)
 {
@@ -214,8 +216,8 @@ put(const osp_template *t, uint64_t number)
 	return true;
 }
 
-/* Records of all sizes, through a ring that is filled to its last byte and
- * emptied again and again: none may touch another. */
+/* Records of all sizes pass through a ring that is filled to its last byte and emptied
+ * repeatedly. No record may overwrite another one. */
 static void
 test_wrap_and_full(void **state)
 {
@@ -241,7 +243,7 @@ test_wrap_and_full(void **state)
 	assert_int_equal(reader.header->records, number);
 }
 
-/* What finds no room is counted for its trace, also by a template. */
+/* A record of a template that finds no room is counted for its trace, too. */
 static void
 test_lost_is_counted(void **state)
 {
@@ -261,7 +263,7 @@ test_lost_is_counted(void **state)
 	assert_false(osp_ring_read_loss(&reader, 1, &loss));
 }
 
-/* One that would not fit into what is left, nor into a quarter of the ring. */
+/* A record that fits neither into the free space nor into a quarter of the ring. */
 static void
 test_oversize(void **state)
 {
@@ -292,7 +294,8 @@ test_other_ids(void **state)
 	assert_true(osp_template_may(&others));
 }
 
-/* Whatever the space: a template, or none; nothing beyond the space changes. */
+/* With any amount of space, a template is made or not, and no byte outside of the space
+ * changes. */
 static void
 test_little_space(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_terminal_text.c
- *	  Text from outside on its way to a terminal: nothing drives it, everything
- *	  fits.
+ *	  Text from outside that is written to a terminal: it cannot control the terminal,
+ *	  and fits into its width.
  */
 #include "tap.h"
 
@@ -95,7 +95,7 @@ test_cut(void **state)
 	assert_shown_str(OSP_STR("0123"), false, 2, "", 0);
 	assert_shown_str(OSP_STR("0123"), false, 3, "...", 3);
 
-	/* Never inside a character or an escape, nor behind a space. */
+	/* The text is never cut inside a character or an escape, nor after a space. */
 	assert_cut("äöü", 2, "ä…", 2);
 	assert_cut("日本語", 5, "日本…", 5);
 	assert_cut("日本語", 4, "日…", 3);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_timestamp.c
- *	  Times as text and back; every day that 64 bits of nanoseconds reach.
+ *	  Times are converted to text and back, for each day that 64 bits of nanoseconds can
+ *	  represent.
  */
 #include "tap.h"
 
@@ -85,11 +86,11 @@ test_parse(void **state)
 	assert_read("2026-11-22T15:56:58.05", 1795363018 * NS + 50000000);
 	assert_read("2000-02-29T00:00:00.0", 951782400 * NS);
 
-	/* strptime() takes one digit where two are usual, and any case. */
+	/* strptime() accepts one digit where two are usual, and upper or lower case. */
 	assert_read("1970-1-2t3:4:5.1", 97445 * NS + 100000000);
 }
 
-/* Nobody's timestamps. */
+/* Texts that are not timestamps. */
 static void
 test_refused(void **state)
 {
@@ -126,7 +127,7 @@ test_refused(void **state)
 	}
 }
 
-/* Those of other writers. */
+/* Timestamps of other programs. */
 static void
 test_foreign(void **state)
 {

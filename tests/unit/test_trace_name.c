@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_trace_name.c
- *	  The forms under which a trace can be asked for.
+ *	  The forms of a trace's name that users may give.
  */
 #include "tap.h"
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_traceparent.c
- *	  W3C trace contexts: which are valid, which ids they have, where in a
- *	  statement they stand.
+ *	  W3C trace contexts: which are valid, their ids, and their places in a statement.
  */
 #include "tap.h"
 
@@ -25,7 +24,7 @@ assert_str(osp_str text, const char *expected)
 static bool
 read_exactly(osp_str text, osp_traceparent *out)
 {
-	/* An exact copy, so that sanitizers see a byte too far. */
+	/* An allocation of the exact size, so that sanitizers detect reading beyond it. */
 	char *copy = malloc(text.len > 0 ? text.len : 1);
 	bool ok;
 
@@ -65,11 +64,11 @@ test_write(void **state)
 	assert_true(osp_traceparent_write(&read.base_id, &read.parent_id, out));
 	assert_string_equal(out, VALID);
 
-	/* The upper half of an operation's id is left out. */
+	/* Only the lower half of an operation's id is written. */
 	assert_true(osp_traceparent_write(&read.base_id, &read.base_id, out));
 	assert_string_equal(out, "00-" TRACE "-a3ce929d0e0e4736-01");
 
-	/* What would not be valid, and ids that are no UUIDs. */
+	/* Ids for which there is no valid traceparent, and ids that are no UUIDs. */
 	memset(read.parent_id.bytes, 0, sizeof(osp_uuid));
 	assert_false(osp_traceparent_write(&read.base_id, &read.parent_id, out));
 	assert_string_equal(out, "");
@@ -132,7 +131,7 @@ test_forms(void **state)
 	}
 }
 
-/* Any byte in any place, and every length. */
+/* Any byte is replaced in any place, and the text is cut to each length. */
 static void
 test_every_change(void **state)
 {
@@ -198,7 +197,8 @@ test_places(void **state)
 	assert_found("", true, NULL);
 }
 
-/* As emitters and people write them: one odd pair does not make all void. */
+/* Lists as programs and people write them: one invalid pair does not make the others
+ * invalid. */
 static void
 test_loose(void **state)
 {
@@ -220,16 +220,18 @@ test_loose(void **state)
 	assert_found("traceparent=" VALID, true, VALID);
 	assert_found("/* traceparent: " VALID " */", true, VALID);
 
-	/* Not the end of another key, and not without a value. */
+	/* A key that only ends in "traceparent" is not found, and neither is one without a
+	 * value. */
 	assert_found("SELECT 1 /* x_traceparent=" VALID " */", false, NULL);
 	assert_found("SELECT 1 /* the traceparent */", false, NULL);
 	assert_found("SELECT 1 /* traceparent= */", false, NULL);
 
-	/* A well-formed list is taken at its word. */
+	/* In a well-formed list, text inside of a value is not searched. */
 	assert_found("SELECT 1 /*a='x,traceparent=" VALID "'*/", false, NULL);
 }
 
-/* Neither is taken for the other, and one too long is too long. */
+/* A traceparent and a signed context are not confused. One that is too long is reported
+ * as too long. */
 static void
 test_both(void **state)
 {

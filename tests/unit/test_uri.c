@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * test_uri.c
- *	  Connection strings: their parts, bad ones, and how they are shown.
+ *	  Connection strings: their parts, invalid ones, and how they are shown.
  */
 #include "tap.h"
 
@@ -94,7 +94,7 @@ assert_part(osp_str part, const char *expected)
 	assert_int_equal(part.ptr[part.len], '\0');
 }
 
-/* Parses with storage of exactly the size that is asked for. */
+/* Parses a text with storage of exactly the size that is required. */
 static osp_status
 parse(const char *text, char **storage, osp_uri *uri, osp_error *err)
 {
@@ -134,7 +134,7 @@ test_parts(void **state)
 	}
 }
 
-/* The reason is given, the password is not. */
+/* The message has the reason, but not the password. */
 static void
 test_refused(void **state)
 {
@@ -305,7 +305,7 @@ test_redact(void **state)
 		 "postgresql://h:5432/db?application_name=a@b"},
 		{"host=h password=pw dbname=d", "host=h password=*** dbname=d"},
 
-		/* passwords that are not written as they must be */
+		/* passwords with characters that should be percent-encoded */
 		{"redis://:p/w@host/0", "redis://:***@host/0"},
 		{"redis://:1/w@host/0", "redis://:***@host/0"},
 		{"redis://:p?w@host/0", "redis://:***@host/0"},
@@ -326,7 +326,7 @@ test_redact(void **state)
 		{"host=h password='hun ter2' dbname=d",
 		 "host=h password=*** *** dbname=d"},
 
-		/* options, schemes and slashes that are mistyped, and leading blanks */
+		/* mistyped options, schemes and slashes, and leading blanks */
 		{"otlp://h?heder=Authorization:hunter2", "otlp://h?heder=***"},
 		{"otlp://h?hunter2", "otlp://h?***"},
 		{"otlp://h#hunter2", "otlp://h#***"},
@@ -351,7 +351,7 @@ test_redact(void **state)
 			osp_str_of(cases[i].text), out, sizeof(out));
 		assert_string_equal(out, cases[i].shown);
 
-		/* Cut to every size. */
+		/* The shown text is cut to each size. */
 		for (size = 1; size <= strlen(cases[i].shown) + 1; size++)
 		{
 			char *small = malloc(size);
@@ -367,7 +367,7 @@ test_redact(void **state)
 	osp_connection_string_redact(OSP_STR("redis://h"), NULL, 0);
 }
 
-/* The secret is at a place of its own in each form; %s is the scheme. */
+/* The secret is in another place in each form; %s is the scheme. */
 static void
 test_redact_each_scheme(void **state)
 {
