@@ -167,7 +167,8 @@ test_large_record(void **state)
 	osp_producer_close(&producer);
 }
 
-/* Rings do not become larger than the configured size. */
+/* A ring grows to the configured size, which is raised to the minimum if it is too
+ * small. */
 static void
 test_ring_size(void **state)
 {

@@ -444,8 +444,8 @@ test_malformed_errors(void **state)
 	assert_string_equal(osp_report_malformed_why(report), "not JSON");
 }
 
-/* Several operations have the same id. Adding the same points again changes nothing, as
- * when a trace is followed. */
+/* Several operations have the same id. When a trace is followed its points are added
+ * again and again, and do not count as further operations. */
 static void
 test_repeated(void **state)
 {

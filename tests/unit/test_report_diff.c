@@ -408,8 +408,9 @@ test_many_plans(void **state)
 
 #define NESTED_MAX 20000
 
-/* The CPU time in seconds to compare a trace with itself. One statement has many
- * operations of two kinds, alternately. They are nested in each other, or siblings. */
+/* The CPU time in seconds to compare a trace with an empty one. A statement of the
+ * trace has many operations of two kinds, alternately. They are nested in each other,
+ * or siblings. */
 static double
 seconds_of(bool nested, const char *even, const char *odd)
 {

@@ -188,7 +188,7 @@ test_too_many_attributes(void **state)
 	assert_int_equal(reader.header->losses[0].lost, 1);
 }
 
-/* Reads all records, and asserts that each is complete. Returns the next number. */
+/* Reads all records, and asserts that each is complete. Returns how many there were. */
 static uint64_t
 consume(uint64_t *pos, uint64_t first)
 {

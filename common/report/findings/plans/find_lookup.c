@@ -112,10 +112,10 @@ finds_few(const lookup *l)
 
 /*
  * Do the counted rows of the other side, and of the join, belong to the rows that
- * were scanned? In a statement that failed, they do only if the rows of the other
- * side came first, as in a nested loop, or in a hash join that has the other side in
- * its hash table. A merge join sorts the scanned rows first, and a hash join may put
- * them into its table.
+ * were scanned? If the statement failed, they do in a nested loop, and in a hash
+ * join whose hash table has the other side. In other joins the rows of the other
+ * side may not have come yet: a merge join first sorts the scanned rows, and a hash
+ * join may put them into its table.
  */
 static bool
 has_met(const lookup *l)
