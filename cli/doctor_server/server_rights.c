@@ -187,8 +187,8 @@ is_missing(const char *path)
 	return lstat(path, &st) != 0 && errno == ENOENT;
 }
 
-/* Proposes that the server's user makes the missing directory, or that the setting is
- * reset to the default directory. */
+/* Proposes a command that makes the missing directory for the server's user, or to
+ * reset the setting to the default directory. */
 static void
 mend_missing(const doctor *d, doctor_result *r, const char *path)
 {

@@ -76,8 +76,8 @@ osp__watch_spool(osp_shipper *s)
 }
 
 /* Handles the event that another process has opened the spool: probably a shipper that
- * wants to use it. That shipper has the lock of the directory while it tries, so the
- * wait for the lock begins again. */
+ * wants to use it. That shipper has the lock of the directory while it tries, so this
+ * one checks at short intervals again, to take the lock when it is released. */
 static void
 spool_opened(osp_shipper *s)
 {

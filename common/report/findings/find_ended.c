@@ -9,7 +9,8 @@
  */
 #include "report/findings/findings.h"
 
-/* What ended a statement, by its error and, if not NULL, the begin of the message. */
+/* What ended a statement: known by its error and, if message is not NULL, by the
+ * beginning of the error's message. */
 static const osp__ending endings[] = {
 	{"query_canceled",
 	 "canceling statement due to statement timeout",

@@ -182,7 +182,7 @@ typedef struct osp__rule osp__rule;
 typedef struct osp__ending
 {
 	const char *etype;   /* the error by which it is known */
-	const char *message; /* the begin of the error's message; NULL: any */
+	const char *message; /* the error's message begins so; NULL: any */
 	const char *by;      /* its name, for texts */
 	bool of_session;     /* it ends the session, too */
 } osp__ending;

@@ -221,7 +221,7 @@ osp__look_workers(osp__findings *f)
 		if (!op->timed->timed_nodes)
 			total_ns = op->timed->own_ns;
 
-		/* Of a node that did not end, or never ran, nothing is known. */
+		/* Nothing is known about a node that did not end, or never ran. */
 		if (launched >= planned || total_ns == 0 ||
 			osp__op_fact(op, OSP__LOOPS) == 0)
 			continue;
