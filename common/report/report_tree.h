@@ -32,8 +32,9 @@ typedef struct osp__point
 	bool stop;    /* its name ends with "stop"; all others are starts */
 } osp__point;
 
-/* A loss of points of a tracer on a host; the last record that reports it is of
- * last_ns. Both texts are empty if there were too many tracers to remember. */
+/* Says that a tracer on a host has lost points. last_ns is the time of the last record
+ * that reports the loss. Both texts are empty if there were too many tracers to
+ * remember. */
 typedef struct osp__loss
 {
 	osp_str tracer;

@@ -3,10 +3,10 @@
  * sql_value.c
  *	  Finds the value of a secret in a message: "bad password=x", "token x".
  *
- * A message names things far more often than it tells secrets: "password
- * authentication failed", "column "token" does not exist". So a word such as "password"
- * counts only if a value follows: behind a sign, or behind white space if it does not
- * look like the next word of a sentence.
+ * Messages contain words such as "password" far more often than they contain a secret:
+ * "password authentication failed", "column "token" does not exist". So such a word
+ * counts only if a value follows it: after a sign, or after white space if the text
+ * there does not look like the next word of a sentence.
  */
 #include "sql/sql_text.h"
 

@@ -195,9 +195,10 @@ pgosp_call_may_begin(void)
 }
 
 /*
- * May a call be followed? If the running statement has as many points as it may have,
- * only one that a shared point counts: it needs no point, and the number and the time of
- * all calls stay right.
+ * May a call be followed? If the running statement has reached
+ * osprofiler.max_points, a call is followed only if a shared point counts it. Such a
+ * call needs no point of its own, and the number and the time of all calls stay
+ * right.
  */
 static bool
 may_follow(const pgospParent *parent, osp_str name, Oid oid)

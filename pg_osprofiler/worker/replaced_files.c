@@ -51,7 +51,8 @@ note_file(pgospFile *file, const char *path)
 		file->path[0] = '\0';
 }
 
-/* Has the file been replaced? A file that was removed has not: what runs goes on. */
+/* Has the file been replaced? A file that was only removed does not count as replaced,
+ * so running processes continue. */
 static bool
 is_replaced(const pgospFile *file)
 {

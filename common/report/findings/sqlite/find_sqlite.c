@@ -418,7 +418,8 @@ pattern_of(osp_str statement)
 	return found;
 }
 
-/* Appends what an index could be on, by the columns that the statement compares. */
+/* Appends how an index could help: which columns the statement compares, or why it
+ * reads all rows. */
 static void
 say_compared(osp_str statement, osp_buf *out)
 {
