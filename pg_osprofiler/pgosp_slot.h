@@ -54,8 +54,9 @@ typedef struct pgospLockPeer
 typedef struct pgospLockWait
 {
 	int64 start_ns;
-	int64 stop_ns;             /* 0: it was not seen to end */
-	struct pgospPoint *parent; /* NULL: it began before any operation */
+	int64 stop_ns; /* 0: it was not seen to end */
+	struct pgospPoint
+		*parent; /* NULL: it began before there was an operation */
 	LOCKTAG tag;
 	LOCKMODE mode;
 	bool held;    /* a holder was seen */

@@ -105,7 +105,8 @@ typedef struct shipper_slot
 	uint64_t spool_points; /* records read from the spool, also damaged ones */
 	size_t run_count;
 	shipper_run *runs; /* array of BATCH_POINTS */
-	int64_t *born_ns;  /* when each point was written; BATCH_POINTS elements */
+	int64_t
+		*born_ns; /* when points of rings were written; array of BATCH_POINTS */
 } shipper_slot;
 
 /* Points confirmed since begin_ns, and the ages of those that came from rings, counted

@@ -25,7 +25,8 @@ typedef struct graph
 {
 	osp_report *report;
 	osp__piece out;
-	uint32_t *numbers; /* of the nodes, by their rank; 0 is the trace */
+	uint32_t
+		*numbers; /* of the nodes, by their rank in time; the trace has 0 */
 	uint32_t count;
 	osp_buf decoded;
 	osp_buf shown;
