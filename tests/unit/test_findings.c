@@ -440,8 +440,8 @@ test_lost_callers(void **state)
 	}
 }
 
-/* Waits are sampled, so a sampled time that is a little less than the argument of
- * pg_sleep is taken for that argument. */
+/* Waits are sampled. If the sampled time is less than the argument of pg_sleep, the
+ * finding says "about". */
 static void
 test_sampled_sleep(void **state)
 {

@@ -379,8 +379,8 @@ test_index_of_partitions(void **state)
 	}
 }
 
-/* A long text takes time before its execution. Waiting for a lock before that is not
- * put on the text. */
+/* If the text of a statement is long, the time before its execution is put on the
+ * length of the text, and not on a lock. */
 static void
 test_long_text(void **state)
 {
