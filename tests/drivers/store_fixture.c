@@ -84,11 +84,15 @@ store_check_integrity(void)
 {
 	store_expect_sql("PRAGMA integrity_check", "ok");
 
-	/* Each part belongs to an existing trace and block, and each trace has a part. */
+	/* Each part belongs to an existing trace and block, and each trace and each block has
+	 * a part. */
 	store_expect_sql("SELECT count(*) FROM part WHERE trace NOT IN (SELECT id "
 					 "FROM trace) OR block NOT IN (SELECT id FROM block)",
 					 "0");
 	store_expect_sql("SELECT count(*) FROM trace WHERE id NOT IN (SELECT trace "
+					 "FROM part)",
+					 "0");
+	store_expect_sql("SELECT count(*) FROM block WHERE id NOT IN (SELECT block "
 					 "FROM part)",
 					 "0");
 }
