@@ -266,12 +266,16 @@ is_class_of_programs(const char *sqlstate)
 }
 
 /* Is it a server function that raises the errors of a procedural language's
- * programs? */
+ * programs, or those of another server, whose functions may have chosen them? */
 static bool
 raises_for_programs(const char *function)
 {
-	static const char *const functions[] = {
-		"exec_stmt_raise", "PLy_output", "PLy_elog_impl", "PLy_elog"};
+	static const char *const functions[] = {"exec_stmt_raise",
+											"PLy_output",
+											"PLy_elog_impl",
+											"PLy_elog",
+											"pgfdw_report_error",
+											"dblink_res_error"};
 	size_t i;
 
 	for (i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)

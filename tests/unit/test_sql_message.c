@@ -392,6 +392,8 @@ test_origins(void **state)
 		{"3B001", "RollbackToSavepoint", false, false, ELSEWHERE},
 		{"23505", "exec_stmt_raise", false, false, PROGRAM},
 		{"22023", "PLy_output", false, false, PROGRAM},
+		{"23505", "pgfdw_report_error", false, false, PROGRAM},
+		{"26000", "dblink_res_error", false, false, PROGRAM},
 		{"P0001", NULL, false, false, PROGRAM},
 		{NULL, NULL, false, false, ELSEWHERE},
 		{"", NULL, false, false, ELSEWHERE},
