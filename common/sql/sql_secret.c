@@ -101,6 +101,9 @@ has_escaped_ascii(osp_str text, osp_sql_dialect dialect)
 /* How many words behind CREATE or ALTER are searched for the kind of object. */
 #define OBJECT_WORDS 5
 
+/* A name in quotes has at most so many bytes; what is longer only lacks its quote. */
+#define NAME_LENGTH_MAX 128
+
 /* Reads the words of a text one after the other; a dot counts as a word. */
 typedef struct flat
 {
@@ -189,26 +192,63 @@ ends_name(char c)
 	return c == '"' || c == '\'' || c == '`' || c == ']';
 }
 
-/* Is the next word a dot that directly follows this one, perhaps after its quote? */
+/*
+ * The end of the name that begins with the present word. Without quotes it may have
+ * dollar signs in it, within quotes any character: my$app, "my app". Behind a name
+ * without its closing quote stands nothing that belongs to it.
+ */
+static const char *
+end_of_name(const flat *f)
+{
+	const char *p = f->word.ptr;
+	char quote = ends_name(p[-1]) || p[-1] == '[' ? p[-1] : '\0';
+	const char *close;
+
+	if (quote != '\0')
+	{
+		quote = quote == '[' ? ']' : quote;
+		close = memchr(p, quote, (size_t) (f->lexer.end - p));
+		while (close != NULL && close + 1 < f->lexer.end && close[1] == quote)
+			close =
+				memchr(close + 2, quote, (size_t) (f->lexer.end - close - 2));
+		if (close != NULL && close - p <= NAME_LENGTH_MAX)
+			return close;
+	}
+	while (p < f->lexer.end && (osp_sql_is_word_char(*p) || *p == '$'))
+		p++;
+	return p;
+}
+
+/* Is there a dot in this name, or directly behind it, perhaps after its quote? Called
+ * at the first word of the name, behind another word. */
 static bool
 goes_on(flat *f)
 {
-	const char *p = f->word.ptr + f->word.len;
+	const char *end = end_of_name(f);
+	const char *p = end;
 
-	if (!next_flat(f) || !is(f->word, "."))
+	do
+		if (!next_flat(f))
+			return false;
+	while (f->word.ptr < end && !is(f->word, "."));
+	if (!is(f->word, "."))
 		return false;
 	while (p < f->word.ptr && (osp_sql_is_space(*p) || ends_name(*p)))
 		p++;
-	return p == f->word.ptr || *p == '/' || *p == '-' || *p == '\xef';
+	return p >= f->word.ptr || *p == '/' || *p == '-' || *p == '\xef';
 }
 
-/* Called behind SET: is it a custom setting, whose name has a dot? */
+/* Called behind SET: is it a custom setting, whose name has a dot? LOCAL and SESSION
+ * may be the first part of such a name. */
 static bool
 sets_own_setting(flat f)
 {
+	flat name;
+
 	if (!next_flat(&f))
 		return false;
-	if (is(f.word, "local") || is(f.word, "session"))
+	name = f;
+	if ((is(f.word, "local") || is(f.word, "session")) && !goes_on(&name))
 		if (!next_flat(&f))
 			return false;
 	return has_unicode_escapes(
@@ -406,6 +446,17 @@ begins_known(osp_str word, const osp_sql_lexer *lexer)
 	return is_verb(word) || is_one_of(word, others_known);
 }
 
+/* Does the text leave a string or name open? Where the setting of
+ * standard_conforming_strings is not known, it must do so with either. */
+static bool
+leaves_open(osp_str text, osp_sql_dialect dialect)
+{
+	if (dialect != OSP_SQL_POSTGRES_ANY)
+		return !osp_sql_ends_plain(text, dialect);
+	return !osp_sql_ends_plain(text, OSP_SQL_POSTGRES) &&
+		   !osp_sql_ends_plain(text, OSP_SQL_POSTGRES_BACKSLASH);
+}
+
 bool
 osp_sql_is_known(osp_str text, osp_sql_dialect dialect)
 {
@@ -418,6 +469,8 @@ osp_sql_is_known(osp_str text, osp_sql_dialect dialect)
 	osp_sql_lexer_init(&lexer, text, dialect);
 	while (osp_sql_next_word(&lexer, &token))
 	{
+		if (OSP_UNLIKELY(token.open) && leaves_open(text, dialect))
+			return false;
 		if (token.kind == OSP_SQL_SEMICOLON)
 			begins = true;
 		else if (begins && token.text.ptr[0] != '(')

@@ -273,8 +273,8 @@ bool osp_sql_holds(osp_str text, const char *word);
 
 /*
  * Does each statement of the text begin like a known kind of statement, whose constants
- * may be recorded? Others may be mistyped statements that set a secret, such as ALTER
- * ROL.
+ * may be recorded, and end? Others may be mistyped statements that set a secret, such as
+ * ALTER ROL. The end of a single query is not looked at.
  */
 bool osp_sql_is_known(osp_str text, osp_sql_dialect dialect);
 

@@ -214,6 +214,23 @@ has_key_parameter(parts *known, const char *p, const char *end)
 	return p < end && !ends_uri(*p);
 }
 
+/* Passes over the two slashes behind a scheme's colon, also as JSON may have them: \/\/,
+ * and that in a string with escapes. NULL: they are not there. */
+static const char *
+pass_slashes(const char *p, const char *end)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+	{
+		while (p < end && *p == '\\')
+			p++;
+		if (p == end || *p++ != '/')
+			return NULL;
+	}
+	return p;
+}
+
 bool
 osp_sql_has_secret_uri(osp_str text)
 {
@@ -225,12 +242,12 @@ osp_sql_has_secret_uri(osp_str text)
 	while ((p = memchr(p, ':', (size_t) (end - p))) != NULL)
 	{
 		const char *scheme = p++;
+		const char *authority = pass_slashes(p, end);
 
-		if (end - p >= 2 && p[0] == '/' && p[1] == '/' &&
-			has_password(&known, p + 2, end))
+		if (authority != NULL && has_password(&known, authority, end))
 			return true;
-		if (end - p >= 2 && p[0] == '/' && p[1] == '/' &&
-			is_http(text, scheme) && has_token(&known, p + 2, end))
+		if (authority != NULL && is_http(text, scheme) &&
+			has_token(&known, authority, end))
 			return true;
 		if (scheme - text.ptr >= 4 && strncasecmp(scheme - 4, "file", 4) == 0 &&
 			has_key_parameter(&known, p, end))
