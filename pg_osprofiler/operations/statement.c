@@ -44,6 +44,31 @@ pgosp_statement_place(pgospStatementFacts *facts)
 	facts->length = around->length;
 }
 
+/* The text of the statement. The action of a rule has no place in the client's string,
+ * but its portal has the statement that the rule is for, unless the action runs instead
+ * of that. */
+static osp_str
+text_of(const pgospStatementFacts *facts)
+{
+	const PortalData *portal = ActivePortal;
+	ListCell *cell;
+
+	if (likely(facts->location >= 0) || portal == NULL ||
+		portal->sourceText == NULL ||
+		strcmp(facts->string, portal->sourceText) != 0)
+		return pgosp_text_of_statement(
+			facts->string, facts->location, facts->length);
+	foreach (cell, portal->stmts)
+	{
+		const PlannedStmt *stmt = lfirst_node(PlannedStmt, cell);
+
+		if (stmt->stmt_location >= 0)
+			return pgosp_text_of_statement(
+				facts->string, stmt->stmt_location, stmt->stmt_len);
+	}
+	return pgosp_text_of_statement(facts->string, 0, 0);
+}
+
 /*
  * Makes the text to record: that of this statement, without secrets, in UTF-8.
  * masked: the statement runs within one that may hold a secret. If the
@@ -55,8 +80,7 @@ pgosp_statement_place(pgospStatementFacts *facts)
 static void
 record_text(pgospStart *start, const pgospStatementFacts *facts, bool masked)
 {
-	osp_str text =
-		pgosp_text_of_statement(facts->string, facts->location, facts->length);
+	osp_str text = text_of(facts);
 	bool built = pgosp_current != NULL && pgosp_text_may_be_built(facts);
 	osp_sql_recorded recorded;
 

@@ -2,7 +2,7 @@
 
 # Statements of functions that fail before they run: by their syntax, in analysis and
 # in planning, whether the error is caught or not. And one of several statements of
-# the client that fails in planning.
+# the client that fails in planning, or runs the actions of a rule.
 
 use strict;
 use warnings;
@@ -126,6 +126,19 @@ foreach my $case (
 is_deeply(tree(points($node, $other)), ['SELECT nosuch (undefined_column)'], 'a context of its own');
 nested_is('statement, nested', block(q{EXECUTE 'SELECT 1; SELECT nosuch; SELECT 3'}),
 	[ '  SELECT 1 -> SELECT 1', '  SELECT nosuch (undefined_column)' ], 'several in EXECUTE');
+
+# The actions of a rule, which PostgreSQL gives no place in the string, have the text of
+# the statement that the rule is for.
+$node->safe_psql('postgres', q{CREATE TABLE log (id int); CREATE RULE note AS ON INSERT TO t
+	DO ALSO (INSERT INTO log VALUES (NEW.id); NOTIFY noted)});
+my $ruled = context();
+$node->safe_psql('postgres',
+	set_context($ruled) . "SELECT 1 \\; INSERT INTO t VALUES (7) \\; SELECT 3;");
+wait_for_delivery($node);
+is_deeply(
+	[ map { s/ ->.*//r } @{ tree(points($node, $ruled)) } ],
+	[ 'SELECT 1', ('INSERT INTO t VALUES (7)') x 3, 'SELECT 3' ],
+	'the actions of a rule');
 
 is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
 $node->stop;
