@@ -284,6 +284,15 @@ raises_for_programs(const char *function)
 	return false;
 }
 
+/* Is it the text with which a client gives up a COPY: often that of an exception, which
+ * quotes the row? */
+static bool
+is_given_up(const char *sqlstate, const char *function)
+{
+	return strcmp(sqlstate, "57014") == 0 && function != NULL &&
+		   strcmp(function, "CopyGetData") == 0;
+}
+
 /* Do messages of this class quote only names? These are names of constraints and their
  * tables, and of prepared statements. */
 static bool
@@ -299,7 +308,7 @@ osp_sql_error_origin(const char *sqlstate, const char *function, bool position,
 {
 	if (sqlstate == NULL || strlen(sqlstate) < 2)
 		return OSP_SQL_FROM_ELSEWHERE;
-	if (is_class_of_programs(sqlstate) ||
+	if (is_class_of_programs(sqlstate) || is_given_up(sqlstate, function) ||
 		(function != NULL && raises_for_programs(function)))
 		return OSP_SQL_FROM_PROGRAM;
 	if (memcmp(sqlstate, "22", 2) == 0)

@@ -113,6 +113,25 @@ END
 	like($json, qr/"message": "bad plain"/, 'the next transaction has no secret');
 }
 
+# A client that gives up a COPY tells why, in the words of an exception.
+if (need_program('psycopg 3', '/usr/bin/python3', '-c', '"import psycopg"'))
+{
+	my $program = write_file("$dir/give_up.py", <<'END');
+import psycopg
+with psycopg.connect("") as db:
+    pg = db.pgconn
+    pg.exec_(b"copy vault from stdin")
+    pg.put_copy_data(b"x\n")
+    pg.put_copy_end(b"bad row: password leakpin")
+    while pg.get_result():
+        pass
+END
+	traced('/usr/bin/python3', $program);
+	my (undef, $json) = run($osprofiler, 'trace', 'show', '--json', trace_id());
+	like($json, qr/COPY from stdin failed: bad row: password \*\*\*/, 'the reason is recorded');
+	unlike($json, qr/leakpin/, 'and not the secret in it');
+}
+
 # With texts without constants no message has one, in quotes or not.
 for my $text ('normalized', 'none')
 {
