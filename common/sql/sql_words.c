@@ -19,7 +19,8 @@ typedef struct text_word
 static const text_word words[] = {
 	{"passw", NAMES},
 	{"pass?phrase", NAMES},
-	{"pass=", NAMES},
+	{"pass?=", NAMES},
+	{"pass\"?:", NAMES},
 	{"authorization?:", NAMES},
 	{"authorization?=", NAMES},
 	{"authorization\"?:", NAMES},
