@@ -216,11 +216,13 @@ has_key_parameter(parts *known, const char *p, const char *end)
 
 /* Passes over the two slashes behind a scheme's colon, also as JSON may have them: \/\/,
  * and that in a string with escapes. NULL: they are not there. */
-static const char *
+static inline const char *
 pass_slashes(const char *p, const char *end)
 {
 	int i;
 
+	if (OSP_LIKELY(p == end || (*p != '/' && *p != '\\')))
+		return NULL;
 	for (i = 0; i < 2; i++)
 	{
 		while (p < end && *p == '\\')

@@ -15,18 +15,14 @@ typedef struct text_word
 #define NAMES (OSP_SQL_HAS_SECRET | OSP_SQL_HAS_NAMED)
 
 /* The words. The first four characters of each are letters, or a separator that stands
- * for itself. '?' stands for "_", "-", " " or for nothing. */
+ * for itself. '?' stands for "_", "-", " " or for nothing, '~' for any white space,
+ * quotation marks and backslashes, as behind a name in JSON, '^' for ":" or "=". */
 static const text_word words[] = {
 	{"passw", NAMES},
 	{"pass?phrase", NAMES},
-	{"pass?=", NAMES},
-	{"pass\"?:", NAMES},
-	{"authorization?:", NAMES},
-	{"authorization?=", NAMES},
-	{"authorization\"?:", NAMES},
-	{"authorization\\\"?:", NAMES},
-	{"authorization'?:", NAMES},
-	{"authorization''?:", NAMES},
+	{"pass~=", NAMES},
+	{"pass\"~:", NAMES},
+	{"authorization~^", NAMES},
 	{"passcode", NAMES},
 	{"secret", NAMES},
 	{"token", NAMES},
@@ -109,18 +105,40 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char) (c | 0x20) : c;
 }
 
+static bool
+is_around_sign(char c)
+{
+	return osp_sql_is_space(c) || c == '"' || c == '\'' || c == '\\';
+}
+
+/* Passes over what one of the marks '?', '~' and '^' stands for; NULL: it is not at p. */
+static const char *
+pass_mark(const char *p, const char *end, char mark)
+{
+	switch (mark)
+	{
+		case '?':
+			return p < end && (*p == '_' || *p == '-' || *p == ' ') ? p + 1 : p;
+		case '~':
+			while (p < end && is_around_sign(*p))
+				p++;
+			return p;
+		case '^':
+			return p < end && (*p == ':' || *p == '=') ? p + 1 : NULL;
+		default:
+			return NULL;
+	}
+}
+
 /* Returns the end of the word that begins at p, NULL: it does not begin there. */
 static const char *
 end_of_word(const char *p, const char *end, const char *word)
 {
 	for (; *word != '\0'; word++)
 	{
-		if (*word == '?')
-		{
-			if (p < end && (*p == '_' || *p == '-' || *p == ' '))
-				p++;
-		}
-		else if (p == end || lower(*p++) != *word)
+		if (p < end && lower(*p) == *word)
+			p++;
+		else if ((p = pass_mark(p, end, *word)) == NULL)
 			return NULL;
 	}
 	return p;
