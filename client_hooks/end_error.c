@@ -33,10 +33,13 @@
 /* After this many results that were not cleared, no comments are sent any more. */
 #define CORRECTED_MAX 1024
 
+/* The size of the buffer for messages of a connection at first, as in libpq. */
+#define SHOWN_FIRST 256
+
 /* The facts from which libpq composed a message. */
 typedef struct end_error
 {
-	char *text; /* the statement without the comment; owned */
+	char *text; /* the statement without the comment; owned; NULL: unknown */
 	char tail[COMMENT_TAIL + 1];
 	int encoding;
 	long sent_position; /* as the server counts, with the comment */
@@ -408,8 +411,12 @@ PQresultVerboseErrorMessage(const PGresult *res, PGVerbosity verbosity,
 	ospq_need();
 	text = REAL(PQresultVerboseErrorMessage)(res, verbosity, show_context);
 	entry = text != NULL ? find_entry(res) : NULL;
-	corrected_text =
-		entry != NULL ? correct_message(&entry->error, text) : NULL;
+	if (entry == NULL)
+		corrected_text = NULL;
+	else if (entry->error.text == NULL)
+		corrected_text = strdup(entry->message);
+	else
+		corrected_text = correct_message(&entry->error, text);
 	if (corrected_text == NULL)
 		return text;
 	REAL(PQfreemem)(text);
@@ -418,10 +425,32 @@ PQresultVerboseErrorMessage(const PGresult *res, PGVerbosity verbosity,
 
 /* --- the connection's message --------------------------------------------- */
 
+/*
+ * Makes room for a text of this length that PQerrorMessage returns, in the way
+ * of libpq's buffer, which starts with 256 bytes; false: no memory.
+ */
+static bool
+reserve_shown(ospq_conn *c, size_t len)
+{
+	size_t size = c->shown_size > 0 ? c->shown_size : SHOWN_FIRST;
+	char *buffer;
+
+	while (size <= len)
+		size *= 2;
+	if (size == c->shown_size)
+		return true;
+	buffer = realloc(c->shown_buffer, size);
+	if (buffer == NULL)
+		return false;
+	c->shown_buffer = buffer;
+	c->shown_size = size;
+	return true;
+}
+
 void
 ospq_forget_shown_error(ospq_conn *c)
 {
-	free(c->shown_error);
+	c->shown_buffer[0] = '\0';
 	free(c->hidden_error);
 	c->shown_error = c->hidden_error = NULL;
 	(void) __atomic_sub_fetch(&shown_count, 1, __ATOMIC_RELEASE);
@@ -431,14 +460,16 @@ void
 ospq_show_error(ospq_conn *c, char *instead_of, char *text)
 {
 	ospq_forget_error(c);
-	if (instead_of == NULL || text == NULL)
+	if (instead_of == NULL || text == NULL || !reserve_shown(c, strlen(text)))
 	{
 		free(instead_of);
 		free(text);
 		return;
 	}
+	memcpy(c->shown_buffer, text, strlen(text) + 1);
+	free(text);
 	c->hidden_error = instead_of;
-	c->shown_error = text;
+	c->shown_error = c->shown_buffer;
 	(void) __atomic_add_fetch(&shown_count, 1, __ATOMIC_RELEASE);
 }
 
@@ -453,20 +484,16 @@ add_to_shown(ospq_conn *c, const char *own)
 	const char *added = own + strlen(c->hidden_error);
 	size_t len = strlen(c->shown_error);
 	char *hidden = strdup(own);
-	char *shown = malloc(len + strlen(added) + 1);
 
-	if (hidden == NULL || shown == NULL)
+	if (hidden == NULL || !reserve_shown(c, len + strlen(added)))
 	{
 		free(hidden);
-		free(shown);
 		return false;
 	}
-	memcpy(shown, c->shown_error, len);
-	memcpy(shown + len, added, strlen(added) + 1);
+	memcpy(c->shown_buffer + len, added, strlen(added) + 1);
 	free(c->hidden_error);
-	free(c->shown_error);
 	c->hidden_error = hidden;
-	c->shown_error = shown;
+	c->shown_error = c->shown_buffer;
 	return true;
 }
 
@@ -487,6 +514,30 @@ ospq_error_message(const PGconn *conn)
 		(own[len] != '\0' && !add_to_shown(c, own)))
 		return own;
 	return c->shown_error;
+}
+
+void
+ospq_correct_made(const PGconn *conn, const PGresult *result)
+{
+	const char *shown;
+	const char *copied;
+	corrected *entry;
+
+	if (OSP_LIKELY(__atomic_load_n(&shown_count, __ATOMIC_ACQUIRE) == 0) ||
+		conn == NULL)
+		return;
+	shown = ospq_error_message(conn);
+	copied = REAL(PQresultErrorMessage)(result);
+	if (copied[0] == '\0' || strcmp(copied, shown) == 0)
+		return;
+	entry = calloc(1, sizeof(*entry));
+	if (entry == NULL || (entry->message = strdup(shown)) == NULL)
+	{
+		free_entry(entry);
+		return;
+	}
+	entry->result = result;
+	add_entry(entry);
 }
 
 OSPQ_EXPORT char *

@@ -26,6 +26,12 @@ ospq_correct_error(ospq_conn *c, const ospq_sent *sent, PGresult *result)
 }
 
 /*
+ * Corrects a result that the program has made of the connection's message, which
+ * libpq has copied.
+ */
+extern void ospq_correct_made(const PGconn *conn, const PGresult *result);
+
+/*
  * The result of PQerrorMessage: libpq's own text, corrected if it quotes a
  * comment of ours.
  */

@@ -14,6 +14,7 @@
 #include "propagate.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "base/parse.h"
@@ -192,6 +193,7 @@ ospq_conn_remove(const PGconn *conn)
 		osp_free(alc, c->queue[i].sent.ptr);
 	osp_free(alc, c->queue);
 	osp_free(alc, c->sent.ptr);
+	free(c->shown_buffer);
 	osp_sql_space_free(&c->space);
 	osp_free(alc, c);
 }

@@ -142,9 +142,15 @@ typedef struct ospq_conn
 	ospq_helper helper;
 	bool has_events; /* the program has a PGEventProc */
 
-	/* PQerrorMessage returns the first text instead of the second, see end_error.h. */
-	char *shown_error; /* owned, or NULL */
+	/*
+	 * PQerrorMessage returns the first text instead of the second, see
+	 * end_error.h. It is in a buffer that lives as long as the connection, like
+	 * libpq's own, since the program may keep the pointer.
+	 */
+	char *shown_error; /* shown_buffer, or NULL */
 	char *hidden_error;
+	char *shown_buffer; /* owned */
+	size_t shown_size;
 
 	ospq_sent sent;      /* by a call that waits for the answer */
 	osp_sql_space space; /* for texts that are recorded in changed form */

@@ -403,3 +403,16 @@ PQchangePassword(PGconn *conn, const char *user, const char *passwd)
 	begin(&call, conn, &facts);
 	return finish(&call, REAL(PQchangePassword)(conn, user, passwd));
 }
+
+/* Within a call it is libpq that makes the result; ospq_correct_error corrects those. */
+OSPQ_EXPORT PGresult *
+PQmakeEmptyPGresult(PGconn *conn, ExecStatusType status)
+{
+	PGresult *result;
+
+	ospq_need();
+	result = REAL(PQmakeEmptyPGresult)(conn, status);
+	if (!ospq_inside())
+		ospq_correct_made(conn, result);
+	return result;
+}

@@ -161,6 +161,7 @@ static void
 execute(PGconn *conn, const char *text)
 {
 	PGresult *kept;
+	const char *message;
 
 	printf("--- %s\n", text);
 	show(conn, "exec", PQexec(conn, text));
@@ -177,7 +178,13 @@ execute(PGconn *conn, const char *text)
 	kept = PQexec(conn, text);
 	PQclear(PQexec(conn, "select 1 +"));
 	show(conn, "kept", kept);
+	show(conn, "made", PQmakeEmptyPGresult(conn, PGRES_FATAL_ERROR));
+	show(conn, "made, no error", PQmakeEmptyPGresult(conn, PGRES_TUPLES_OK));
+
+	/* The memory of a message lives as long as its connection. */
+	message = PQerrorMessage(conn);
 	PQclear(PQexec(conn, "rollback"));
+	printf("message after the next call: %s\n", message);
 }
 
 static char *
