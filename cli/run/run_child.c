@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/time.h>
@@ -32,6 +33,9 @@ void (*cli_original_sigxfsz)(int) = SIG_DFL;
 /* The handling of signals as this process found it. */
 static sigset_t original_mask;
 static struct sigaction original_actions[NSIG];
+
+/* The signal that the caller wants at its own end (PR_SET_PDEATHSIG), or 0. */
+static int original_pdeathsig;
 
 /*
  * The timers as this process found them, by ITIMER_*. alarm() and setitimer()
@@ -54,6 +58,7 @@ run_signals_save(void)
 	original_actions[SIGPIPE].sa_handler = cli_original_sigpipe;
 	original_actions[SIGXFSZ].sa_handler = cli_original_sigxfsz;
 	(void) sigprocmask(SIG_BLOCK, NULL, &original_mask);
+	(void) prctl(PR_GET_PDEATHSIG, &original_pdeathsig);
 }
 
 osp_status
@@ -149,12 +154,20 @@ run_child_become(char **argv)
 	return report_exec_error(argv, execute(argv));
 }
 
-/* In the child process: becomes the command, or reports to the parent why it cannot. */
+/*
+ * In the child process: becomes the command, or reports to the parent why it
+ * cannot. A new process does not inherit the signal for the end of its parent. If
+ * the caller has set one for itself, the command gets it when we end with the
+ * caller.
+ */
 static void
 execute_in_child(char **argv, int report_fd)
 {
-	int error = execute(argv);
+	int error;
 
+	if (original_pdeathsig != 0)
+		(void) prctl(PR_SET_PDEATHSIG, original_pdeathsig);
+	error = execute(argv);
 	if (write(report_fd, &error, sizeof(error)) < 0)
 		_exit(RUN_CANNOT_EXECUTE);
 	_exit(error == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_EXECUTE);
@@ -275,9 +288,6 @@ hand_on(const run_child *child, const struct signalfd_siginfo *info)
 	{
 		case SIGCHLD:
 		case SIGPIPE:
-		case SIGTSTP:
-		case SIGTTIN:
-		case SIGTTOU:
 			return;
 		default:
 			if (info->ssi_code > 0 || (pid_t) info->ssi_pid == child->pid ||

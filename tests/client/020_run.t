@@ -106,6 +106,34 @@ for my $signal (qw(TERM HUP INT QUIT USR1 USR2))
 }
 is(leftover(), '', 'no file is left');
 
+# The signals that stop a process, too, if somebody else than the terminal sends them.
+for my $signal (qw(TSTP TTIN TTOU))
+{
+	my $pid = start('sh', '-c', 'echo ready $$; sleep 0.2; while [ ! -e "$0" ]; do sleep 0.05; done; exit 3',
+		"$dir/go-on");
+	wait_for("SIG$signal: it runs", sub { slurp("$dir/started.out") =~ /ready/ });
+	my ($child) = slurp("$dir/started.out") =~ /(\d+)/;
+	kill $signal, $pid;
+	wait_for("SIG$signal: the command stops", sub { slurp("/proc/$child/stat") =~ /\) T / });
+	wait_for("SIG$signal: and run with it", sub { slurp("/proc/$pid/stat") =~ /\) T / });
+	write_file("$dir/go-on", '');
+	kill 'CONT', $pid;
+	waitpid $pid, 0;
+	is($? >> 8, 3, "SIG$signal: it goes on");
+	unlink "$dir/go-on";
+}
+
+# --- the signal that a caller wants when its parent ends --------------------------
+
+{
+	my @parent_dies = qw(setpriv --pdeathsig USR1);
+	my ($status, $out) = run(@parent_dies, 'setpriv', '-d');
+	my ($status2, $out2) =
+	  run(@parent_dies, $osprofiler, 'run', '--hmac-key', $key, '--', 'setpriv', '-d');
+	like($out, qr/death signal: .*USR1|death signal: .*user/i, 'setpriv shows the signal');
+	is("$status2|$out2", "$status|$out", "the command has the caller's signal for its parent's end");
+}
+
 # --- a command that stops, without a shell that would continue it ---------------
 
 {
