@@ -247,7 +247,8 @@ read_status(status_view *view, const char *option)
 		return cli_error("%sthere is no run directory '%s' (another one is "
 						 "named by --run-directory)%s",
 						 option == NULL ? "nothing was traced by this user "
-										  "since the host was started: "
+										  "since the host was started, or "
+										  "its run directory was removed: "
 										: "",
 						 view->path,
 						 option == NULL ? "; --server CONNINFO shows what a "

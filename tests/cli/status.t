@@ -34,7 +34,7 @@ one_error(qr{\Q$dir\E/link}, 'status', '--run-directory', "$dir/link");
 {
 	local $ENV{OSPROFILER_RUN_DIR} = "$dir/here";
 	one_error(qr{'\Q$dir\E/here'}, 'status');
-	one_error(qr{nothing was traced by this user since the host was started: there is no run directory '\Q$dir\E/here' .*; --server CONNINFO shows what a PostgreSQL server has$}, 'status');
+	one_error(qr{nothing was traced by this user since the host was started, or its run directory was removed: there is no run directory '\Q$dir\E/here' .*; --server CONNINFO shows what a PostgreSQL server has$}, 'status');
 	one_error(qr{'\Q$run\E'}, 'status', '--run-directory', $run);
 }
 {
