@@ -87,6 +87,13 @@ cli_collector_failure(const char *message)
 	return CLI_FAILURE_UNREACHABLE;
 }
 
+bool
+cli_collector_is_full(const char *message)
+{
+	return strstr(message, "No space left") != NULL ||
+		   strstr(message, "disk is full") != NULL;
+}
+
 const char *
 cli_failure_step(cli_failure failure)
 {

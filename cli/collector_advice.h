@@ -29,6 +29,16 @@ typedef enum cli_failure
 /* Derives the kind of a failure with OSP_EUNAVAIL from the driver's message. */
 cli_failure cli_collector_failure(const char *message);
 
+/*
+ * Does a message of a driver say that the collector's file system is full? Then the
+ * advice is CLI_FULL_ADVICE. It does not name `trace prune`: removing traces needs
+ * room itself, for the log of the database.
+ */
+bool cli_collector_is_full(const char *message);
+
+#define CLI_FULL_ADVICE \
+	"free or enlarge its file system: what waits is delivered then"
+
 /* What to do about a failure, as a clause: "start the collector". */
 const char *cli_failure_step(cli_failure failure);
 

@@ -160,6 +160,8 @@ cli_collector_failed(const cli_collector *collector, const char *what,
 
 	if (status == OSP_ENOENT)
 		advice = CLI_NOTHING_YET;
+	else if (cli_collector_is_full(err->msg))
+		advice = "; free or enlarge its file system, for this needs room, too";
 	else if (status == OSP_EUNAVAIL && strstr(collector->shown, "://") != NULL)
 		advice = cli_failure_advice(cli_collector_failure(err->msg), text);
 	return cli_error("cannot %s %s: %s%s%s",

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "collector_advice.h"
 #include "record/runstat.h"
 #include "server/shipper_state.h"
 
@@ -249,14 +250,6 @@ advise_on_spool(const doctor *d, doctor_result *r, const char *error)
 	return true;
 }
 
-/* Is the collector's file system full? */
-static bool
-is_full(const char *error)
-{
-	return strstr(error, "No space left") != NULL ||
-		   strstr(error, "disk is full") != NULL;
-}
-
 static void
 advise_correcting(doctor *d, doctor_result *r, const char *error)
 {
@@ -279,11 +272,9 @@ advise_correcting(doctor *d, doctor_result *r, const char *error)
 					  "delivered then; if it shall be another one, ",
 					  theirs.shown[0] != '\0' ? ", " : "",
 					  theirs.shown);
-	if (is_full(error))
+	if (cli_collector_is_full(error))
 	{
-		doctor_advise(r,
-					  "make room in its file system: what waits is delivered "
-					  "then; 'osprofiler trace prune' removes old traces");
+		doctor_advise(r, CLI_FULL_ADVICE);
 		return;
 	}
 	doctor_advise(r,

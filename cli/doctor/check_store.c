@@ -128,6 +128,11 @@ advise(const doctor *d, doctor_result *r, osp_status status, const char *why)
 	const char *place = place_of_address(d);
 	char durable[CLI_DURABLE_MAX];
 
+	if (cli_collector_is_full(why))
+	{
+		doctor_advise(r, CLI_FULL_ADVICE);
+		return;
+	}
 	if (is_default(d) && doctor_mend_home(r,
 										  d->config.connection_string +
 											  strlen(SQLITE_PREFIX "/"),

@@ -204,6 +204,12 @@ store_db_failed(store_db *db, osp_error *err)
 								 "must be writable, too)",
 								 db->path,
 								 text);
+		case SQLITE_IOERR:
+
+			/* SQLite calls a full file system an I/O error where it makes its log. */
+			if (sqlite3_system_errno(db->db) == ENOSPC)
+				text = strerror(ENOSPC);
+			return osp_error_set(err, OSP_EIO, "%.150s: %.90s", db->path, text);
 		default:
 			return osp_error_set(err, OSP_EIO, "%.150s: %.90s", db->path, text);
 	}

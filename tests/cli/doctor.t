@@ -146,6 +146,32 @@ SKIP:
 	}
 }
 
+# --- a store on a full file system: it is writable, and prune needs room itself ----
+
+SKIP:
+{
+	my $own = $> == 0 ? 'unshare -m' : 'unshare -Urm';
+
+	skip 'no mount namespaces', 5 if system("$own true 2>/dev/null") != 0;
+	mkdir "$dir/full", 0700;
+	my $uri = "sqlite:///$dir/full/traces.db";
+	write_file("$dir/full.sh", <<"END");
+mount -t tmpfs -o size=256k,mode=700 none $dir/full
+export OSPROFILER_CONNECTION_STRING=$uri
+osprofiler doctor >/dev/null
+cat /dev/zero >$dir/full/rest 2>/dev/null
+osprofiler trace delete 11111111-2222-4333-8444-555555555555 2>$dir/full.err
+exec osprofiler doctor --json
+END
+	my $step = step(steps("$own bash $dir/full.sh"), 'store');
+	is($step->{verdict}, 'wrong', 'a full file system: it is found');
+	like($step->{found}, qr{^\Q$uri\E: .*(?:disk is full|No space left)}, '... with the reason');
+	is($step->{do}, 'free or enlarge its file system: what waits is delivered then', '... what to do');
+	is($step->{type}, undef, '... and not to take another collector');
+	like(slurp("$dir/full.err"), qr{^osprofiler: trace delete: cannot remove traces from \Q$uri\E: .*(?:disk is full|No space left).*; free or enlarge its file system, for this needs room, too$},
+		'... nor can traces be removed there');
+}
+
 # --- a home directory that cannot be written to ---------------------------------
 
 {

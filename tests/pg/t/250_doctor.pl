@@ -619,7 +619,7 @@ if ($full_disk == 0)
 }
 setting('osprofiler.connection_string', "'redis://127.0.0.1:@{[ $listener->sockport ]}'");
 $step = broken('a full disk', 'shipper', qr/^the server's collector does not take what is delivered, \d+ points wait in the spool(?: and \d+ bytes of others in rings)?: .*No space left on device/, not_mended => 1);
-is($step->{do}, "make room in its file system: what waits is delivered then; 'osprofiler trace prune' removes old traces", '... what to do');
+is($step->{do}, "free or enlarge its file system: what waits is delivered then", '... what to do');
 kill 'KILL', $full_disk;
 waitpid $full_disk, 0;
 setting('osprofiler.agent', "'/nonexistent'");
