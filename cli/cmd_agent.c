@@ -438,6 +438,25 @@ run_once(osp_shipper *shipper)
 }
 
 /*
+ * Reports why points may be left in the run directory of a former run: it names a
+ * collector of its own.
+ */
+static void
+report_left(const agent_args *args)
+{
+	osp_config config;
+
+	if (osp_config_load(&config, &osp_allocator_default, args->conf, NULL) !=
+		OSP_OK)
+		return;
+	if (osp_config_set_collector(&config, NULL, args->transport_url, NULL) ==
+			OSP_OK &&
+		osp_config_need_connection(&config, NULL) == OSP_OK)
+		deliver_former_report(args->run_directory, &config, log_line);
+	osp_config_term(&config);
+}
+
+/*
  * Delivers points that former runs left behind, as the next `osprofiler run`
  * would. result is the exit status for the user's own run directory. It is
  * returned unless only this delivery fails.
@@ -456,7 +475,10 @@ run_once_former(const agent_args *args, int result)
 	if (osp_config_set_collector(
 			&config, args->connection_string, args->transport_url, NULL) ==
 		OSP_OK)
+	{
+		(void) !osp_config_need_connection(&config, NULL);
 		delivered = deliver_former(&config, ONCE_TIMEOUT_MS, log_line);
+	}
 	osp_config_term(&config);
 	return result == CLI_OK && !delivered ? CLI_FAILED : result;
 }
@@ -551,6 +573,9 @@ cmd_agent(int argc, char **argv)
 		result = run_once(shipper);
 	else
 		result = run(&args, shipper, signal_fd);
+	if (args.once && result != CLI_OK && is_given(args.run_directory) &&
+		!is_given(args.connection_string))
+		report_left(&args);
 	if (args.once && !is_given(args.run_directory))
 		result = run_once_former(&args, result);
 	(void) close(signal_fd);

@@ -16,6 +16,7 @@
 #include "record/runstat.h"
 #include "run/former_runs.h"
 #include "server/shipper_state.h"
+#include "shell_text.h"
 
 static void
 report_waiting(const doctor *d, doctor_result *r, const osp_run_totals *totals)
@@ -38,14 +39,26 @@ report_waiting(const doctor *d, doctor_result *r, const osp_run_totals *totals)
 	doctor_advise(r, "without --once it stays and delivers what comes");
 }
 
+/* The points may be meant for that collector, so --fix does not deliver them. */
+static void
+advise_elsewhere(doctor_result *r, const former_run *run)
+{
+	r->is_left = true;
+	former_run_add_elsewhere(&r->advice, run);
+	if (run->collector == RUN_COLLECTOR_LOCKED)
+		doctor_advise(r,
+					  " once OSPROFILER_CONNECTION_STRING has its password, "
+					  "which is not stored");
+	doctor_advise(r, "; to give it up: rm -r ");
+	cli_add_quoted(&r->advice, osp_str_of(run->path));
+	doctor_advise(r, "; to deliver it to the collector of the settings:");
+}
+
 static void
 advise_former(doctor_result *r, const former_run *run)
 {
-	if (run->collector == RUN_COLLECTOR_LOCKED)
-		doctor_advise(r,
-					  "first set OSPROFILER_CONNECTION_STRING to %s with its "
-					  "password, which is not stored",
-					  run->locked);
+	if (run->is_elsewhere)
+		advise_elsewhere(r, run);
 	else if (run->collector == RUN_COLLECTOR_KNOWN)
 		doctor_advise(r, "the next 'osprofiler run' delivers that, too");
 }

@@ -7,6 +7,7 @@
 #include "run/deliver_former.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "control_text.h"
 #include "run/former_runs.h"
@@ -33,17 +34,8 @@ log_delivered(uint64_t points, osp_log_fn log)
 static void
 add_who_delivers(osp_buf *line, const former_run *run)
 {
-	if (run->collector == RUN_COLLECTOR_NONE)
+	if (run->collector == RUN_COLLECTOR_NONE || run->is_elsewhere)
 		former_run_add_advice(line, run);
-	else if (run->collector == RUN_COLLECTOR_LOCKED)
-	{
-		osp_buf_add_str(line, OSP_STR("set OSPROFILER_CONNECTION_STRING to "));
-		cli_add_visible(line, osp_str_of(run->locked));
-		osp_buf_add_str(line,
-						OSP_STR(" with its password, which is not stored; then "
-								"the next 'osprofiler run' delivers that, or "
-								"this command"));
-	}
 	else
 		osp_buf_add_str(line,
 						OSP_STR("the next 'osprofiler run' delivers that, or "
@@ -85,4 +77,19 @@ deliver_former(const osp_config *config, unsigned timeout_ms, osp_log_fn log)
 	delivered = left.count == 0;
 	former_runs_term(&left);
 	return delivered;
+}
+
+void
+deliver_former_report(const char *path, const osp_config *config,
+					  osp_log_fn log)
+{
+	former_run *run = malloc(sizeof(*run));
+
+	if (run != NULL &&
+		snprintf(run->path, sizeof(run->path), "%s", path) <
+			(int) sizeof(run->path) &&
+		former_run_read(run, osp_str_of(config->connection_string)) &&
+		run->is_elsewhere)
+		log_left(run, log);
+	free(run);
 }

@@ -19,4 +19,11 @@
 bool deliver_former(const osp_config *config, unsigned timeout_ms,
 					osp_log_fn log) OSP_MUST_CHECK;
 
+/*
+ * If points wait in this directory of a former run that names another collector than
+ * the settings, a line to log says so, and what to type.
+ */
+void deliver_former_report(const char *path, const osp_config *config,
+						   osp_log_fn log);
+
 #endif /* OSPROFILER_CLI_DELIVER_FORMER_H */

@@ -15,7 +15,20 @@
 #include <unistd.h>
 
 #include "control_text.h"
+#include "osprofiler/driver.h"
 #include "shell_text.h"
+
+/* Writes the collector of the settings, with an absolute path, without its password. */
+static void
+write_settings(former_run *run, osp_str configured)
+{
+	char absolute[CLI_CONNECTION_STRING_MAX];
+
+	osp_connection_string_redact(
+		configured, run->settings, sizeof(run->settings));
+	if (cli_make_absolute(run->settings, absolute))
+		memcpy(run->settings, absolute, sizeof(run->settings));
+}
 
 /* Reads which collector the run directory names, and whether its password is known. */
 static void
@@ -24,22 +37,21 @@ read_collector(former_run *run, int dir_fd, osp_str configured)
 	osp_shipper_options options = {.run_directory = run->path};
 	char bytes[RUN_COLLECTOR_MAX];
 
-	run->locked[0] = '\0';
+	run->named[0] = '\0';
 	run->collector = run_collector_read(dir_fd, configured, bytes, &options);
-	if (run->collector == RUN_COLLECTOR_LOCKED)
-		(void) snprintf(run->locked,
-						sizeof(run->locked),
-						"%.*s",
-						(int) options.connection_string.len,
-						options.connection_string.ptr);
+	if (run->collector != RUN_COLLECTOR_NONE)
+		osp_connection_string_redact(
+			options.connection_string, run->named, sizeof(run->named));
+	write_settings(run, configured);
+	run->is_elsewhere = run->collector != RUN_COLLECTOR_NONE &&
+						configured.len > 0 &&
+						strcmp(run->named, run->settings) != 0;
+	if (run_collector_is_locked(configured.ptr))
+		(void) snprintf(run->settings, sizeof(run->settings), "URI");
 }
 
-/*
- * Reads the run directory of an ended run. False: no points wait in it, or a
- * shipper is at work there.
- */
-static bool
-read_run(former_run *run, osp_str configured)
+bool
+former_run_read(former_run *run, osp_str configured)
 {
 	bool waits;
 	int fd;
@@ -89,7 +101,7 @@ former_runs_find(former_runs *found, const char *parent, osp_str configured)
 			run->path, sizeof(run->path), "%s/%s", parent, entry->d_name);
 
 		if (len > 0 && len < (int) sizeof(run->path) &&
-			read_run(run, configured) && !keep_run(found, run))
+			former_run_read(run, configured) && !keep_run(found, run))
 			break;
 	}
 	free(run);
@@ -159,10 +171,42 @@ former_run_add_words(osp_buf *out, const former_run *run)
 void
 former_run_add_command(osp_buf *out, const former_run *run)
 {
+	if (run->is_elsewhere)
+	{
+		osp_buf_add_str(out, OSP_STR("osprofiler agent --run-directory "));
+		cli_add_quoted(out, osp_str_of(run->path));
+		osp_buf_add_str(out, OSP_STR(" --connection-string "));
+		cli_add_quoted(out, osp_str_of(run->settings));
+		osp_buf_add_str(out, OSP_STR(" --once"));
+		return;
+	}
 	osp_buf_add_str(out, OSP_STR("osprofiler agent --once"));
 	if (run->collector != RUN_COLLECTOR_NONE)
 		return;
 	osp_buf_add_str(out, OSP_STR(" --run-directory "));
+	cli_add_quoted(out, osp_str_of(run->path));
+}
+
+void
+former_run_add_elsewhere(osp_buf *out, const former_run *run)
+{
+	osp_buf_add_str(out, OSP_STR("that belongs to "));
+	cli_add_visible(out, osp_str_of(run->named));
+	osp_buf_add_str(out,
+					OSP_STR(", not to the collector of the settings, and "
+							"is delivered only there by the next "
+							"'osprofiler run'"));
+}
+
+/* Appends how to deliver the points of another collector, or to give them up. */
+static void
+add_other_collector(osp_buf *out, const former_run *run)
+{
+	osp_buf_add_str(
+		out,
+		OSP_STR("; to deliver that to the collector of the settings, run: "));
+	former_run_add_command(out, run);
+	osp_buf_add_str(out, OSP_STR("; to give it up: rm -r "));
 	cli_add_quoted(out, osp_str_of(run->path));
 }
 
@@ -172,9 +216,17 @@ former_run_add_advice(osp_buf *out, const former_run *run)
 	if (run->collector == RUN_COLLECTOR_LOCKED)
 	{
 		osp_buf_add_str(out, OSP_STR("set OSPROFILER_CONNECTION_STRING to "));
-		cli_add_visible(out, osp_str_of(run->locked));
-		osp_buf_add_str(
-			out, OSP_STR(" with its password, which is not stored; then "));
+		cli_add_visible(out, osp_str_of(run->named));
+		osp_buf_add_str(out,
+						OSP_STR(" with its password, which is not stored; then "
+								"the next 'osprofiler run' delivers that"));
+	}
+	else if (run->is_elsewhere)
+		former_run_add_elsewhere(out, run);
+	if (run->is_elsewhere)
+	{
+		add_other_collector(out, run);
+		return;
 	}
 	if (run->collector != RUN_COLLECTOR_NONE)
 		osp_buf_add_str(out,

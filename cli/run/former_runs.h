@@ -14,7 +14,11 @@ typedef struct former_run
 	char path[OSP_RUNDIR_PATH_MAX];
 	osp_run_totals totals;
 	run_collector collector;
-	char locked[RUN_COLLECTOR_MAX]; /* the collector that lacks its password */
+	char named[RUN_COLLECTOR_MAX];    /* the collector that the directory names,
+									   * without its password */
+	char settings[RUN_COLLECTOR_MAX]; /* that of the settings; "URI": it has a
+									   * password */
+	bool is_elsewhere;                /* these two differ */
 } former_run;
 
 typedef struct former_runs
@@ -30,6 +34,13 @@ typedef struct former_runs
  */
 void former_runs_find(former_runs *found, const char *parent,
 					  osp_str configured);
+
+/*
+ * Reads the run directory run->path of an ended run. False: it is none, no points wait
+ * in it, or a shipper is at work there.
+ */
+bool former_run_read(former_run *run, osp_str configured) OSP_MUST_CHECK;
+
 void former_runs_term(former_runs *found);
 
 /*
@@ -47,7 +58,16 @@ void former_run_add_words(osp_buf *out, const former_run *run);
  */
 void former_run_add_advice(osp_buf *out, const former_run *run);
 
-/* Appends the command that delivers these points. */
+/*
+ * Appends that these points belong to another collector than that of the settings. The
+ * next run and `agent --once` try only that collector.
+ */
+void former_run_add_elsewhere(osp_buf *out, const former_run *run);
+
+/*
+ * Appends the command that delivers these points; to the collector of the settings, if
+ * is_elsewhere.
+ */
 void former_run_add_command(osp_buf *out, const former_run *run);
 
 #endif /* OSPROFILER_CLI_FORMER_RUNS_H */

@@ -18,6 +18,7 @@
 #include "noted/run_history.h"
 #include "osprofiler/driver.h"
 #include "record/clock.h"
+#include "run/former_runs.h"
 #include "shell_text.h"
 
 /* How long the last delivery may take, and how often signals are read meanwhile. */
@@ -298,9 +299,42 @@ finish_trace(run_state *run, const osp_run_totals *totals, bool delivered,
 		print_trace_id(run, delivered || stat->shipped > 0);
 }
 
-/* Delivers points of former runs, whose directories lie beside that of this run. */
+/*
+ * Reports the first run directory that names another collector than the settings: no
+ * run delivers its points while that collector does not take them.
+ */
 static void
-deliver_others(const run_state *run)
+report_elsewhere(const run_state *run, const char *parent)
+{
+	former_runs former;
+	osp_buf text;
+	size_t i = 0;
+
+	if (run->args->quiet || run->args->connection_string != NULL ||
+		run->args->transport_url != NULL)
+		return;
+	osp_buf_init(&text, &osp_allocator_default, 64 * 1024);
+	former_runs_find(&former, parent, osp_str_of(run->collector));
+	while (i < former.count && !former.runs[i].is_elsewhere)
+		i++;
+	if (i < former.count)
+	{
+		former_run_add_words(&text, &former.runs[i]);
+		osp_buf_add_str(&text, OSP_STR("; "));
+		former_run_add_advice(&text, &former.runs[i]);
+	}
+	if (text.len > 0 && osp_buf_status(&text) == OSP_OK)
+		(void) cli_error("%s", text.ptr);
+	former_runs_term(&former);
+	osp_buf_term(&text);
+}
+
+/*
+ * Delivers points of former runs, whose directories lie beside that of this run. If this
+ * run has a trace, it also reports those that have to be delivered by hand.
+ */
+static void
+deliver_others(const run_state *run, bool has_trace)
 {
 	const char *slash = strrchr(run->run_directory, '/');
 	char parent[OSP_RUNDIR_PATH_MAX];
@@ -312,6 +346,8 @@ deliver_others(const run_state *run)
 					run->run_directory);
 	(void) run_orphans_deliver(
 		parent, run->run_directory, osp_str_of(run->collector), FORMER_MS);
+	if (has_trace)
+		report_elsewhere(run, parent);
 }
 
 void
@@ -332,7 +368,7 @@ run_finish(run_state *run)
 		print_absence(run, &totals);
 	if (!delivered)
 		return;
-	deliver_others(run);
+	deliver_others(run, seen);
 
 	/*
 	 * This comes last: until this process ends, programs of the command may

@@ -222,6 +222,7 @@ find_directories(status_view *view, const char *option, osp_error *err)
 		status = osp_config_set_collector(&config, NULL, NULL, err);
 	if (status == OSP_OK && option == NULL)
 	{
+		(void) !osp_config_need_connection(&config, NULL);
 		former_runs_find(
 			&view->former, view->path, osp_str_of(config.connection_string));
 		view->runs_at_work = runs_at_work_find(view->path, view->run_at_work);

@@ -144,6 +144,35 @@ run_cli('run', 'sqlite3', ':memory:', 'select 2');
 like(slurp($file), qr/\Q$id\E/, 'the next run delivers the rest by itself');
 ok(!-e $left, 'and removes the directory');
 
+# --- a collector whose address was wrong, and was corrected ---------------------------
+
+($id, $left) = leave_run('--connection-string', 'redis://127.0.0.1:1');
+{
+	my $right = "file://$dir/right.points";
+	local $ENV{OSPROFILER_CONNECTION_STRING} = $right;
+	$points = points_left($left);
+	my $rest = qr/that belongs to redis:\/\/127\.0\.0\.1:1, not to the collector of the settings, and is delivered only there by the next 'osprofiler run'/;
+	my $command = "osprofiler agent --run-directory $left --connection-string $right --once";
+	my $all = qr/$points points wait in \Q$left\E, left by a former 'osprofiler run' \(last error: [^\n]+\); $rest; to deliver that to the collector of the settings, run: \Q$command\E; to give it up: rm -r \Q$left\E/;
+
+	like((run_cli('status'))[1], qr/\A$all$/m, 'a corrected address: status says how to deliver what waits');
+	like((run_cli('agent', '--once'))[2], qr/^osprofiler agent: $all$/m, '... agent --once');
+	like((run_cli('agent', '--once', '--run-directory', $left))[2], qr/^osprofiler agent: $all$/m, '... with the directory, too');
+	like((run_cli('run', 'sqlite3', ':memory:', 'select 3'))[2], qr/^osprofiler: run: $all$/m, '... the next run');
+	unlike((run_cli('run', '-q', 'sqlite3', ':memory:', 'select 3'))[2], qr/\Q$left\E/, '... unless it is quiet');
+	unlike((run_cli('run', '--connection-string', "file://$dir/third.points", 'sqlite3', ':memory:', 'select 3'))[2],
+		qr/\Q$left\E/, '... or has another collector than the settings');
+	my ($step) = grep { $_->{name} eq 'agent' } @{ decode_json((run_cli('doctor', '--json'))[1])->{steps} };
+	like($step->{do}, qr/\A$rest; to give it up: rm -r \Q$left\E; to deliver it to the collector of the settings:\z/, '... doctor');
+	is($step->{type}, $command, '... what to type');
+	my (undef, @typed) = split / /, $step->{type};
+	run_ok(@typed);
+	like(slurp("$dir/right.points"), qr/\Q$id\E/, '... delivers to the collector of the settings');
+	run_cli('run', '-q', 'sqlite3', ':memory:', 'select 4');
+	ok(!-e $left, '... and the next run removes the directory');
+	run_ok('status');
+}
+
 # --- a password ------------------------------------------------------------------
 
 my $secret = 'redis://:SECRET@127.0.0.1:1';
