@@ -6,10 +6,13 @@
  */
 #include "server/other_sources.h"
 
+#include "as_user.h"
 #include "cli.h"
 #include "key_options.h"
 #include "server/server_process.h"
 #include "server/server_trace.h"
+
+#define AS_SUPERUSER_MAX 4096
 
 bool
 cli_others_add_collector(cli_others *others, const char *connection_string)
@@ -34,6 +37,9 @@ cli_others_add_server(cli_others *others, const char *conninfo)
 		cli_usage("--server is given more than %d times", CLI_OTHERS_MAX);
 		return false;
 	}
+	osp_buf_init(&others->servers[others->server_count].as_superuser,
+				 &osp_allocator_default,
+				 AS_SUPERUSER_MAX);
 	others->servers[others->server_count++].conninfo = conninfo;
 	return true;
 }
@@ -61,7 +67,10 @@ cli_others_term(cli_others *others)
 	for (i = 0; i < others->collector_count; i++)
 		cli_collector_close(&others->collectors[i]);
 	for (i = 0; i < others->server_count; i++)
+	{
 		cli_server_close(others->servers[i].conn);
+		osp_buf_term(&others->servers[i].as_superuser);
+	}
 }
 
 /*
@@ -158,6 +167,27 @@ open_server(const cli_others *others, cli_other_server *server, osp_error *err)
 	return status;
 }
 
+/*
+ * Notes the command that the server does not refuse: the user of the server's processes
+ * is usually a superuser.
+ */
+static void
+note_superuser(cli_other_server *server)
+{
+	char as_user[CLI_AS_USER_MAX];
+	char name[CLI_USER_NAME_MAX];
+	uid_t uid;
+
+	if (server->conn == NULL ||
+		!cli_server_owner(server->conn, &uid, name, sizeof(name)))
+		return;
+	cli_as_user_words(cli_typist(), uid, as_user);
+	osp_buf_reset(&server->as_superuser);
+	osp_buf_addf(
+		&server->as_superuser, "%sosprofiler trace show --server ", as_user);
+	cli_server_add_place(server->conn, &server->as_superuser);
+}
+
 static void
 read_server(const cli_others *others, cli_other_server *server,
 			osp_keyring *keys, const char *name, osp_report *report)
@@ -173,6 +203,8 @@ read_server(const cli_others *others, cli_other_server *server,
 	if (status == OSP_OK)
 		status =
 			cli_server_trace(server->conn, keys, name, add_point, report, &err);
+	if (status == OSP_EPERM)
+		note_superuser(server);
 	if (status != OSP_OK)
 	{
 		cli_server_close(server->conn);
@@ -205,6 +237,17 @@ cli_others_read(cli_others *others, const char *name, osp_report *report)
 	for (i = 0; i < others->server_count; i++)
 		read_server(others, &others->servers[i], keys, name, report);
 	osp_keyring_free(keys);
+}
+
+const cli_other_server *
+cli_others_silent(const cli_others *others)
+{
+	size_t i;
+
+	for (i = 0; i < others->server_count; i++)
+		if (others->servers[i].failing)
+			return &others->servers[i];
+	return NULL;
 }
 
 osp_process_state

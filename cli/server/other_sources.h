@@ -19,6 +19,8 @@ typedef struct cli_other_server
 	cli_server *conn;     /* NULL: not connected at the moment */
 	bool failing;         /* a message has reported a failure */
 	bool refuses;         /* the trace may not be read: it is not asked again */
+	osp_buf as_superuser; /* words before the command that the server would not
+						   * refuse, and its place; empty: none is known */
 } cli_other_server;
 
 typedef struct cli_others
@@ -53,6 +55,9 @@ void cli_others_term(cli_others *others);
  * call.
  */
 void cli_others_read(cli_others *others, const char *name, osp_report *report);
+
+/* Returns a server that failed or refused to say what it has; NULL: there is none. */
+const cli_other_server *cli_others_silent(const cli_others *others);
 
 /*
  * Reads the points of a trace from one collector into the report, under the

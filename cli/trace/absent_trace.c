@@ -8,6 +8,7 @@
 #include "collector_advice.h"
 #include "noted/run_history.h"
 #include "other_users.h"
+#include "shell_text.h"
 #include "trace/trace_prefix.h"
 
 #define PLACES_MAX 1024
@@ -99,13 +100,47 @@ other_places(const cli_source *source)
 				 "records " NO_SHORT;
 }
 
+/*
+ * Reports that the trace is not in the collector, while a server failed or refused to say
+ * whether it has it. A message before has said why.
+ */
+static int
+report_silence(const cli_source *source, const char *name,
+			   const cli_other_server *server)
+{
+	const osp_error *missing = &source->missing;
+	const osp_buf *command = &server->as_superuser;
+	bool is_known = osp_buf_status(command) == OSP_OK && command->len > 0;
+	osp_buf word;
+	int result;
+
+	result = cli_error(
+		"no trace '%s' in %s%s%s; the server has not reported whether "
+		"it has it%s%.*s%s%s",
+		name,
+		source->collector.shown,
+		missing->code == OSP_ENOENT ? ": " : "",
+		missing->code == OSP_ENOENT ? missing->msg : "",
+		is_known ? "; ask it as a superuser: " : "",
+		is_known ? (int) command->len : 0,
+		is_known ? command->ptr : "",
+		is_known ? " " : "",
+		is_known ? cli_quoted(&word, name) : "");
+	if (is_known)
+		osp_buf_term(&word);
+	return result;
+}
+
 static int
 report_unknown_id(const cli_source *source, const char *name,
 				  const char *elsewhere)
 {
 	const char *shown = source->collector.shown;
 	const char *also = source->others.server_count > 0 ? " and the server" : "";
+	const cli_other_server *silent = cli_others_silent(&source->others);
 
+	if (silent != NULL)
+		return report_silence(source, name, silent);
 	if (source->missing.code == OSP_ENOENT)
 		return cli_error("no trace '%s' in %s%s: %s" CLI_NOTHING_YET "%s",
 						 name,

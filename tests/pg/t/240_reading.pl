@@ -206,6 +206,24 @@ like($out, qr/is still running/, 'and to the check');
 	(my $shown, $err) = run_command([ $agent, 'trace', 'show', '--no-wait', @at, '--server', "$server user=lister", 'last' ]);
 	like($err, qr/cannot list the traces of the server: .*permission denied/, "nor does 'last' see their newest");
 	like($shown, qr/^Trace \S+ /, 'that of the collector is shown');
+
+	# A server that refuses has not said that there is no such trace.
+	my @empty = ('--no-wait', '--connection-string', 'sqlite:///' . $node->basedir . '/empty.db');
+	for my $key ('SECRET_KEY', 'another')
+	{
+		local $ENV{OSPROFILER_HMAC_KEYS} = $key;
+		($shown, $err) = run_command([ $agent, 'trace', 'show', @empty, '--server', "$server user=lister", $context->{base} ]);
+		is($shown, '', "a server that refuses, with the key $key");
+		like($err, qr/\Aosprofiler: trace show: [^\n]*permission denied/, '... its reason');
+		my ($typed) = $err =~ /^osprofiler: trace show: no trace '$context->{base}' in sqlite:\/\/\S+empty\.db[^\n]*; the server has not reported whether it has it; ask it as a superuser: osprofiler (trace show --server '[^']+' $context->{base})$/m;
+		ok($typed, '... nobody says that the server has no such trace') or diag($err);
+		unlike($err, qr/and the server/, '... not in other words, either');
+		my ($verb, $place, $name) = ($typed // '') =~ /^(trace show --server) '(.*)' (\S+)$/;
+		($shown) = run_command([ $agent, split(/ /, $verb // ''), $place // '', @empty, $name // '' ]);
+		like($shown, qr/pg_sleep/, '... and what is proposed shows it');
+	}
+	($shown, $err) = run_command([ $agent, 'trace', 'show', @empty, '--server', "$server user=nosuch", $context->{base} ]);
+	like($err, qr/^osprofiler: trace show: no trace '$context->{base}' in [^\n]*; the server has not reported whether it has it$/m, 'a server that lets nobody in');
 	(undef, $err) = run_command([ @list, @at ]);
 	like($err, qr/make no sense with it/, 'a server or a collector');
 }
