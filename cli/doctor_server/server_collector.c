@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "service_file.h"
+#include "writable_path.h"
 
 #define VARIABLE "OSPROFILER_CONNECTION_STRING"
 
@@ -207,6 +208,48 @@ advise_moving(const doctor *d, doctor_result *r, const char *before)
 					  before);
 }
 
+/* Returns the path of a store in a file; NULL: the collector is no file. */
+static const char *
+path_of_store(const char *uri)
+{
+	if (strncmp(uri, "sqlite:///", 10) == 0)
+		return uri + 10;
+	return strncmp(uri, "file://", 7) == 0 ? uri + 7 : NULL;
+}
+
+/* Is the server's collector a file that this user cannot open? */
+static bool
+is_out_of_reach(const doctor *d, const char *theirs)
+{
+	const char *path = path_of_store(theirs);
+
+	return path != NULL &&
+		   (!cli_server_is_local(d->server) || !cli_writable_path(path));
+}
+
+/*
+ * Advises on a collector of the server that is out of reach: only the server can read
+ * it, or both sides need another one.
+ */
+static void
+mend_out_of_reach(const doctor *d, doctor_result *r)
+{
+	doctor_advise(r,
+				  "this user cannot open the server's collector, a file: a "
+				  "member of pg_read_all_stats reads the traces in it by "
+				  "osprofiler trace show --server ");
+	cli_server_add_place(d->server, &r->advice);
+	doctor_advise(r,
+				  " ID; or name one collector on both sides that both may use, "
+				  "such as redis://localhost: here in "
+				  "OSPROFILER_CONNECTION_STRING%s, there in "
+				  "osprofiler.connection_string",
+				  d->for_user != NULL ? " (in the environment of the service "
+										"and of this command)"
+									  : "");
+	advise_moving(d, r, "; ");
+}
+
 /*
  * Advises on the case that the server has another collector than this side, and
  * that the user has not said which of the two is right. (The server's collector
@@ -231,11 +274,19 @@ mend_own_collector(const doctor *d, doctor_result *r, const char *theirs)
 		advise_moving(d, r, "; ");
 		return;
 	}
-	if (d->for_user != NULL)
-		doctor_advise(
-			r, "in the environment of the service and of this command; ");
+	if (is_out_of_reach(d, theirs))
+	{
+		mend_out_of_reach(d, r);
+		return;
+	}
 	advise_moving(d, r, "");
-	doctor_advise(r, r->advice.len > 0 ? "; to read the server's here:" : "");
+	if (r->advice.len > 0)
+		doctor_advise(r, "; to read the server's here");
+	if (d->for_user != NULL)
+		doctor_advise(r,
+					  "%sin the environment of the service and of this command",
+					  r->advice.len > 0 ? ", " : "");
+	doctor_advise(r, r->advice.len > 0 ? ":" : "");
 	doctor_mend(r, "export " VARIABLE "=");
 	doctor_mend_word(r, theirs);
 }

@@ -320,6 +320,27 @@ for my $uri ("sqlite:///$dir/same/traces.db", "redis+unix://$dir/same/redis")
 	kill 'TERM', $pid if $pid;
 }
 
+# The server's collector is a file that only the server's user may open: nobody is sent
+# there. One that all can open is named.
+must("install -d -m 700 -o postgres $dir/closed_store && install -d -m 777 $dir/open_store && install -m 666 /dev/null $dir/open_store/traces.db");
+for my $store ('closed', 'open')
+{
+	my $uri = "sqlite:///$dir/${store}_store/traces.db";
+
+	sql("ALTER SYSTEM SET osprofiler.connection_string = '$uri'");
+	sql('SELECT pg_reload_conf()');
+	for (1 .. 5) { ($status, $out) = types('root', "osprofiler doctor --for-user shop '$place'"); last if $out =~ /^wrong +test statement +the server delivers/m; sleep 1; }
+	my ($do) = $out =~ /^wrong +test statement +the server delivers to another collector, \Q$uri\E, .*?\n +do: ([^\n]*)$/ms;
+	like($do // '', $store eq 'closed'
+		? qr/^this user cannot open the server's collector, a file: a member of pg_read_all_stats reads the traces in it by osprofiler trace show --server '[^']+' ID; or name one collector on both sides that both may use, such as redis:\/\/localhost: here in OSPROFILER_CONNECTION_STRING \(in the environment of the service and of this command\), there in osprofiler\.connection_string/
+		: qr/in the environment of the service and of this command:$/, "the server's store is $store: what to do") or diag($out);
+	unlike($do // '', qr/; *;/, '... without an empty clause');
+	is($out =~ /export OSPROFILER_CONNECTION_STRING/ ? 'export' : '', $store eq 'open' ? 'export' : '', '... and what to type');
+	sql('ALTER SYSTEM RESET osprofiler.connection_string');
+	sql('SELECT pg_reload_conf()');
+	sleep 1;
+}
+
 # Root, who checks a server for others, keeps no database.
 {
 	my $left = must("find $dir/admin -name 'traces.db*' -o -path '*/.local*'");
