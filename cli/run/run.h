@@ -242,9 +242,12 @@ void run_server_left_out(const run_state *run, osp_error *err);
  * Asks the server that the command has used for its operations, and stores them
  * in the collector. OSP_EUNSUPPORTED, with an empty message: the server is not
  * on this host. OSP_OK with a message: the server does not record all
- * statements; the message says which.
+ * statements; the message says which. waiting becomes what waits in the server to be
+ * delivered, or that this user may not see it. It is empty if nothing waits, or if the
+ * result is not OSP_OK.
  */
-osp_status run_server_fetch(const run_state *run,
+#define RUN_WAITING_MAX 512
+osp_status run_server_fetch(const run_state *run, char waiting[RUN_WAITING_MAX],
 							osp_error *err) OSP_MUST_CHECK;
 
 /* --- run_outside.c --- */

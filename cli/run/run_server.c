@@ -12,6 +12,7 @@
  */
 #include "run/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -285,16 +286,57 @@ run_server_left_out(const run_state *run, osp_error *err)
 	cli_server_close(server);
 }
 
+/* Writes what waits in the server, with the last error of its collector. */
+static void
+note_waiting(cli_server *server, char waiting[RUN_WAITING_MAX])
+{
+	cli_answer *answer = NULL;
+	const char *error;
+
+	if (cli_server_ask(
+			server,
+			"SELECT /* osprofiler */ waiting_bytes, spool_points, last_error FROM "
+			"osprofiler.stat",
+			0,
+			NULL,
+			&answer,
+			NULL) != OSP_OK)
+	{
+		(void) snprintf(
+			waiting,
+			RUN_WAITING_MAX,
+			"only members of pg_read_all_stats see what waits there");
+		return;
+	}
+	error = cli_answer_value(answer, 0, 2);
+	if (strcmp(cli_answer_value(answer, 0, 0), "0") != 0 ||
+		strcmp(cli_answer_value(answer, 0, 1), "0") != 0)
+		(void) snprintf(waiting,
+						RUN_WAITING_MAX,
+						"%s bytes in its rings and %s points in its spool are "
+						"not delivered yet%s%s",
+						cli_answer_value(answer, 0, 0),
+						cli_answer_value(answer, 0, 1),
+						error != NULL ? ": " : "",
+						error != NULL ? error : "");
+	cli_answer_free(answer);
+}
+
 osp_status
-run_server_fetch(const run_state *run, osp_error *err)
+run_server_fetch(const run_state *run, char waiting[RUN_WAITING_MAX],
+				 osp_error *err)
 {
 	cli_server *server;
 	osp_status status = connect_server(run, &server, err);
 
 	if (status == OSP_OK)
 		status = copy_trace(run, server, err);
+	waiting[0] = '\0';
 	if (status == OSP_OK)
+	{
 		note_min_duration(server, err);
+		note_waiting(server, waiting);
+	}
 	cli_server_close(server);
 	return status;
 }

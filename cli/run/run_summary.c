@@ -38,17 +38,18 @@ may_ask(const run_state *run, const osp_run_totals *totals)
 
 /*
  * Counts the statements that the server recorded. If there are none, err says
- * why, as far as that is known.
+ * why, as far as that is known; waiting is that of run_server_fetch().
  */
 static uint64_t
-find_known(const run_state *run, osp_error *err)
+find_known(const run_state *run, char waiting[RUN_WAITING_MAX], osp_error *err)
 {
 	uint64_t known = run_server_known(run);
 	osp_status status = OSP_OK;
 
 	*err = (osp_error){OSP_OK, ""};
+	waiting[0] = '\0';
 	if (known == 0)
-		status = run_server_fetch(run, err);
+		status = run_server_fetch(run, waiting, err);
 	if (known == 0 && status == OSP_OK)
 		known = run_server_known(run);
 
@@ -74,22 +75,59 @@ add_unknown(osp_buf *text, const run_state *run)
 			"docs/client.md, \"How the server is told\")");
 }
 
-/* Is it unknown what the server has recorded? This is also the case if the server, or a
- * pooler in front of it, refuses the connection or a transaction. */
-static bool
-has_not_answered(osp_status status)
+/* The beginnings of a server's refusals, and a reason of the first (own_trace.c). */
+#define REFUSES_TRACE "permission denied to read this trace"
+#define REFUSES_COLLECTOR \
+	"permission denied to read the collector of this server"
+#define HOLDS_OTHERS "statements of other users"
+
+/*
+ * Appends what is known of the server's operations, of which this run has none. That
+ * there are none is certain only if nothing waits in the server, or if it does not accept
+ * the context. In all other cases they may come later, or be elsewhere.
+ */
+static void
+add_unseen(osp_buf *text, const run_state *run, const char *waiting,
+		   const osp_error *err)
 {
-	return status == OSP_EUNAVAIL || status == OSP_EINTR ||
-		   status == OSP_EREFUSED;
+	const char *why = err->msg;
+	bool is_refused =
+		err->code == OSP_EPERM && strstr(why, REFUSES_TRACE) != NULL;
+
+	if (err->code == OSP_OK && waiting[0] != '\0')
+	{
+		osp_buf_add_str(
+			text, OSP_STR("none of them is in the server's collector so far"));
+		why = waiting;
+	}
+	else if (err->code == OSP_EUNSUPPORTED)
+		osp_buf_addf(text, "none of them is in %s so far", run->address);
+	else if (err->code == OSP_EPERM && strstr(why, REFUSES_COLLECTOR) != NULL)
+	{
+		osp_buf_addf(text, "none of them is in %s so far", run->address);
+		why = "the server delivers to a collector of its own settings, which "
+			  "it does not let this user read";
+	}
+	else if (is_refused && strstr(why, HOLDS_OTHERS) != NULL)
+		osp_buf_add_str(text,
+						OSP_STR("the server does not let this user read them"));
+	else if (err->code == OSP_OK || is_refused)
+		osp_buf_add_str(text, OSP_STR("none of them is known to the server"));
+	else
+		osp_buf_add_str(
+			text, OSP_STR("the server could not be asked for its operations"));
+	if (why[0] != '\0')
+		osp_buf_addf(text, " (%s)", why);
 }
 
 static void
 add_server(osp_buf *text, const run_state *run)
 {
 	const run_seen *seen = &run->follow.seen;
+	char waiting[RUN_WAITING_MAX];
 	char conninfo[1024];
 	osp_error err;
-	uint64_t known = find_known(run, &err);
+	uint64_t known = find_known(run, waiting, &err);
 
 	if (known > 0)
 	{
@@ -106,14 +144,9 @@ add_server(osp_buf *text, const run_state *run)
 		return;
 	}
 	run_seen_conninfo(seen, conninfo, sizeof(conninfo));
-	osp_buf_addf(text,
-				 "; %s%s%s%s, try: osprofiler doctor ",
-				 has_not_answered(err.code)
-					 ? "the server could not be asked for its operations"
-					 : "none of them is known to the server",
-				 err.msg[0] != '\0' ? " (" : "",
-				 err.msg,
-				 err.msg[0] != '\0' ? ")" : "");
+	osp_buf_add_str(text, OSP_STR("; "));
+	add_unseen(text, run, waiting, &err);
+	osp_buf_add_str(text, OSP_STR(", try: osprofiler doctor "));
 	cli_add_quoted(text, osp_str_of(conninfo));
 }
 

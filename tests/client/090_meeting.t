@@ -50,13 +50,13 @@ sub psql
 
 my ($status, $out, $words, $err, $id) = seen('psql', '-XAtc', 'select 1');
 is("$status|$out", "0|1\n", 'no extension: the program does not notice');
-like($words, qr{^1 statement of PostgreSQL; none of them is known to the server \(.*CREATE EXTENSION osprofiler\)\), try: osprofiler doctor 'host=\Q$dir\E/server port=5432 dbname=postgres user=demo'$},
+like($words, qr{^1 statement of PostgreSQL; the server could not be asked for its operations \(.*CREATE EXTENSION osprofiler\)\), try: osprofiler doctor 'host=\Q$dir\E/server port=5432 dbname=postgres user=demo'$},
 	'no extension: it is said, and what to try');
 {
 	my ($control) = split /\n/, (run('find', "$dir/root", '-name', 'osprofiler.control'))[1];
 	rename $control, "$control.away" or die "$control: $!";
 	($status, $out, $words) = seen('psql', '-XAtc', 'select 1');
-	like($words, qr{^1 statement of PostgreSQL; none of them is known to the server \(the extension osprofiler is not installed on the server's machine\), try: osprofiler doctor '},
+	like($words, qr{^1 statement of PostgreSQL; the server could not be asked for its operations \(the extension osprofiler is not installed on the server's machine\), try: osprofiler doctor '},
 		'an extension that is not installed: it is said, and nobody is told to create it');
 	rename "$control.away", $control or die "$control: $!";
 }
@@ -154,6 +154,39 @@ psql('alter role anna reset osprofiler.min_duration');
 	is($words, '1 statement of PostgreSQL', 'no key: nobody asks the server');
 	like($err, qr/no HMAC key is configured/, 'no key: that is said');
 }
+
+# What the server has recorded and not delivered, or delivered elsewhere, is not denied.
+for my $user ('demo', 'anna')
+{
+	local $ENV{PGUSER} = $user;
+	seen('psql', '-XAtc', "select 'the shipper is at work'");
+	my $pid = psql('select shipper_pid from osprofiler.stat', '-U', 'demo') =~ s/\n//r;
+
+	like($pid, qr/^\d+$/, "a shipper that is stopped ($user)");
+	kill 'STOP', $pid;
+	($status, $out, $words) = seen('psql', '-XAtc', "select 'waits'");
+	like($words, $user eq 'demo'
+		? qr/^1 statement of PostgreSQL; none of them is in the server's collector so far \([1-9]\d* bytes in its rings and 0 points in its spool are not delivered yet[^\n]*\), try: osprofiler doctor '/
+		: qr/^1 statement of PostgreSQL; none of them is in the server's collector so far \(only members of pg_read_all_stats see what waits there\), try: osprofiler doctor '/,
+		'... what it was not sent is not denied');
+	kill 'CONT', $pid;
+	wait_for('... and it comes', sub { psql('select waiting_bytes from osprofiler.stat', '-U', 'demo') =~ /^0$/ });
+}
+psql("alter system set osprofiler.connection_string = 'redis://127.0.0.1:1'");
+psql('select pg_reload_conf()');
+for my $user ('demo', 'anna')
+{
+	local $ENV{PGUSER} = $user;
+	wait_for('the setting is read', sub { psql('show osprofiler.connection_string', '-U', 'demo') =~ /redis/ });
+	($status, $out, $words) = seen('psql', '-XAtc', "select 'waits'");
+	like($words, $user eq 'demo'
+		? qr/^1 statement of PostgreSQL; the server could not be asked for its operations \(cannot read the trace: [^\n]*refused[^\n]*\), try: /
+		: qr{^1 statement of PostgreSQL; none of them is in sqlite:///\Q$dir\E/state/osprofiler/traces\.db so far \(the server delivers to a collector of its own settings, which it does not let this user read\), try: },
+		"a collector of the server that is out of reach ($user)");
+}
+psql('alter system reset osprofiler.connection_string');
+psql('select pg_reload_conf()');
+wait_for('the setting is reset', sub { psql('select waiting_bytes + spool_points from osprofiler.stat') =~ /^0$/ });
 
 # A server that cannot answer, for a lock is in the way, is not waited for.
 {
