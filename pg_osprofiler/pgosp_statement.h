@@ -39,6 +39,9 @@ typedef struct pgospPlace
 /* The place of the utility statement that runs. */
 extern pgospPlace pgosp_utility_place;
 
+/* The place of the statement that was analysed last. The string may be freed. */
+extern pgospPlace pgosp_analysed_place;
+
 /* PostgreSQL does not say where the query of an EXPLAIN, CREATE TABLE AS or DECLARE is
  * in a string of several statements: it gets the place of that statement. */
 extern void pgosp_statement_place(pgospStatementFacts *facts);

@@ -2,7 +2,7 @@
  *
  * analysis.c
  *	  The hook after parse analysis: checks whether a text may have a context, and
- *	  whether the analysis was slow (parsing.c).
+ *	  whether the analysis was slow (parsing.c); and notes where the statement is.
  */
 #include "pgosp.h"
 
@@ -17,6 +17,9 @@ pgosp_post_parse_analyze(PGOSP_ANALYZE_ARGS)
 	if (prev_post_parse_analyze != NULL)
 		prev_post_parse_analyze(PGOSP_ANALYZE_PASS);
 	pgosp_see_text(pstate->p_sourcetext, query->stmt_location, query->stmt_len);
+	pgosp_analysed_place.string = pstate->p_sourcetext;
+	pgosp_analysed_place.location = query->stmt_location;
+	pgosp_analysed_place.length = query->stmt_len;
 	if (unlikely((pgosp_points & PGOSP_POINTS_PARSE) != 0 &&
 				 pgosp_may_have_waited(GetCurrentStatementStartTimestamp(),
 									   pgosp_now())))

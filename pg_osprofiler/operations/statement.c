@@ -29,6 +29,7 @@ typedef struct pgospStart
 } pgospStart;
 
 pgospPlace pgosp_utility_place = {NULL, 0, 0};
+pgospPlace pgosp_analysed_place = {NULL, 0, 0};
 
 void
 pgosp_statement_place(pgospStatementFacts *facts)
@@ -44,13 +45,17 @@ pgosp_statement_place(pgospStatementFacts *facts)
 	facts->length = around->length;
 }
 
-/* The text of the statement. The action of a rule has no place in the client's string,
+/*
+ * The text of the statement. The action of a rule has no place in the client's string,
  * but its portal has the statement that the rule is for, unless the action runs instead
- * of that. */
+ * of that. Then it is the one that was analysed last: PostgreSQL analyses each statement
+ * of a string when the one before has run.
+ */
 static osp_str
 text_of(const pgospStatementFacts *facts)
 {
 	const PortalData *portal = ActivePortal;
+	const pgospPlace *place = &pgosp_analysed_place;
 	ListCell *cell;
 
 	if (likely(facts->location >= 0) || portal == NULL ||
@@ -66,6 +71,11 @@ text_of(const pgospStatementFacts *facts)
 			return pgosp_text_of_statement(
 				facts->string, stmt->stmt_location, stmt->stmt_len);
 	}
+	if (place->string == facts->string && place->location >= 0 &&
+		strlen(facts->string) >=
+			(size_t) place->location + (size_t) Max(place->length, 0))
+		return pgosp_text_of_statement(
+			facts->string, place->location, place->length);
 	return pgosp_text_of_statement(facts->string, 0, 0);
 }
 
