@@ -76,7 +76,8 @@ int run_collector_check(const char *connection_string,
  * Delivers points in the directories below parent that belong to ended runs,
  * spending on each at most about timeout_ms, except for own_directory (NULL:
  * none). configured is the collector of this user. Returns how many points were
- * delivered.
+ * delivered. Only for a process that ends soon: a collector that hangs is tried once,
+ * and left to its thread.
  */
 uint64_t run_orphans_deliver(const char *parent, const char *own_directory,
 							 osp_str configured, unsigned timeout_ms);

@@ -61,23 +61,47 @@ read_shipped(int dir_fd)
 			   : 0;
 }
 
-/* Ships the points of a run directory, adding their number to *points; true if
+/* What came of the search so far. */
+typedef struct orphans
+{
+	uint64_t points; /* delivered */
+	char hangs
+		[RUN_COLLECTOR_MAX]; /* a collector that did not answer; empty: none */
+} orphans;
+
+/* Ships the points of a run directory, adding their number to found; true if
  * nothing is left in it. */
 static bool
-ship(const osp_shipper_options *options, int dir_fd, uint64_t *points)
+ship(const osp_shipper_options *options, int dir_fd, orphans *found)
 {
 	uint64_t before;
 	osp_shipper *shipper;
 	bool empty;
+
+	/* Runs against one collector leave many directories, but are waited for once. */
+	if (osp_str_eq(options->connection_string, osp_str_of(found->hangs)))
+		return false;
 
 	/* This fails if a shipper works there, since its run has not ended. */
 	if (osp_shipper_open(options, &shipper, NULL) != OSP_OK)
 		return false;
 	before = read_shipped(dir_fd);
 	(void) osp_shipper_flush(shipper, options->timeout_ms);
+	found->points += read_shipped(dir_fd) - before;
+
+	/* A driver in the middle of a call is left to the end of this process, which is
+	 * near. What the collector has not confirmed stays in the directory. */
+	if (osp_shipper_busy(shipper))
+	{
+		(void) snprintf(found->hangs,
+						sizeof(found->hangs),
+						"%.*s",
+						(int) options->connection_string.len,
+						options->connection_string.ptr);
+		return false;
+	}
 	empty = osp_shipper_is_empty(shipper);
 	osp_shipper_close(shipper);
-	*points += read_shipped(dir_fd) - before;
 	return empty;
 }
 
@@ -94,7 +118,7 @@ is_empty(int dir_fd)
 
 static void
 deliver(const char *path, osp_str configured, unsigned timeout_ms,
-		uint64_t *points)
+		orphans *found)
 {
 	osp_shipper_options options = {.run_directory = path,
 								   .timeout_ms = timeout_ms};
@@ -112,7 +136,7 @@ deliver(const char *path, osp_str configured, unsigned timeout_ms,
 	switch (run_collector_read(fd, configured, bytes, &options))
 	{
 		case RUN_COLLECTOR_KNOWN:
-			delivered = ship(&options, fd, points);
+			delivered = ship(&options, fd, found);
 			break;
 		case RUN_COLLECTOR_LOCKED:
 			delivered = is_empty(fd);
@@ -134,7 +158,7 @@ run_orphans_deliver(const char *parent, const char *own_directory,
 	DIR *dir = opendir(parent);
 	const struct dirent *entry;
 	char path[OSP_RUNDIR_PATH_MAX];
-	uint64_t points = 0;
+	orphans found = {0};
 
 	if (dir == NULL)
 		return 0;
@@ -145,8 +169,8 @@ run_orphans_deliver(const char *parent, const char *own_directory,
 		if (snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name) <
 				(int) sizeof(path) &&
 			(own_directory == NULL || strcmp(path, own_directory) != 0))
-			deliver(path, configured, timeout_ms, &points);
+			deliver(path, configured, timeout_ms, &found);
 	}
 	(void) closedir(dir);
-	return points;
+	return found.points;
 }

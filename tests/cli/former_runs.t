@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use CliTest;
+use IO::Socket::INET;
 use JSON::PP;
 use Test::More;
 
@@ -171,6 +172,29 @@ ok(!-e $left, 'and removes the directory');
 	run_cli('run', '-q', 'sqlite3', ':memory:', 'select 4');
 	ok(!-e $left, '... and the next run removes the directory');
 	run_ok('status');
+}
+
+# --- collectors that do not answer ---------------------------------------------------
+
+# The next run tries the collector once, not once for each directory.
+{
+	my $deaf = IO::Socket::INET->new(Listen => 20, LocalAddr => '127.0.0.1') or die "listen: $!";
+	my @to = ('--connection-string', 'redis://127.0.0.1:' . $deaf->sockport);
+	my $batches = sub
+	{
+		my (undef, $json) = run_cli('status', '--json', '--run-directory', $_[0]);
+		return decode_json($json)->{batches};
+	};
+
+	$ENV{OSPROFILER_RUN_DIR} = "$dir/deaf";
+	$ENV{OSPROFILER_CONNECTION_STRING} = "file://$dir/hears.points";
+	run_cli('run', '-q', @to, 'sqlite3', ':memory:', "select 'left'") for 1 .. 2;
+	my @left = glob "$ENV{OSPROFILER_RUN_DIR}/run-*";
+	is(scalar @left, 2, 'collectors that do not answer: two directories are left');
+	my %before = map { $_ => $batches->($_) } @left;
+	run_cli('run', '-q', 'sqlite3', ':memory:', 'select 5');
+	is(scalar(grep { $batches->($_) > $before{$_} } @left), 1, '... the next run tries one of them');
+	is(scalar(grep { points_left($_) > 0 } @left), 2, '... and loses nothing');
 }
 
 # --- a password ------------------------------------------------------------------
