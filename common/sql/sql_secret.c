@@ -192,16 +192,20 @@ ends_name(char c)
 	return c == '"' || c == '\'' || c == '`' || c == ']';
 }
 
+/* What may begin a name in quotes: that of a setting, and that of a PRAGMA. */
+#define SETTING_QUOTES "\""
+#define PRAGMA_QUOTES  "\"'`["
+
 /*
  * The end of the name that begins with the present word. Without quotes it may have
- * dollar signs in it, within quotes any character: my$app, "my app". Behind a name
- * without its closing quote stands nothing that belongs to it.
+ * dollar signs in it, within one of these quotes any character: my$app, "my app".
+ * Behind a name without its closing quote stands nothing that belongs to it.
  */
 static const char *
-end_of_name(const flat *f)
+end_of_name(const flat *f, const char *quotes)
 {
 	const char *p = f->word.ptr;
-	char quote = ends_name(p[-1]) || p[-1] == '[' ? p[-1] : '\0';
+	char quote = p[-1] != '\0' && strchr(quotes, p[-1]) != NULL ? p[-1] : '\0';
 	const char *close;
 
 	if (quote != '\0')
@@ -222,9 +226,9 @@ end_of_name(const flat *f)
 /* Is there a dot in this name, or directly behind it, perhaps after its quote? Called
  * at the first word of the name, behind another word. */
 static bool
-goes_on(flat *f)
+goes_on(flat *f, const char *quotes)
 {
-	const char *end = end_of_name(f);
+	const char *end = end_of_name(f, quotes);
 	const char *p = end;
 
 	do
@@ -248,12 +252,13 @@ sets_own_setting(flat f)
 	if (!next_flat(&f))
 		return false;
 	name = f;
-	if ((is(f.word, "local") || is(f.word, "session")) && !goes_on(&name))
+	if ((is(f.word, "local") || is(f.word, "session")) &&
+		!goes_on(&name, SETTING_QUOTES))
 		if (!next_flat(&f))
 			return false;
 	return has_unicode_escapes(
 			   osp_str_n(f.word.ptr, (size_t) (f.end - f.word.ptr))) ||
-		   goes_on(&f);
+		   goes_on(&f, SETTING_QUOTES);
 }
 
 /*
@@ -269,7 +274,7 @@ names_a_key(flat f)
 	if (!next_flat(&f))
 		return false;
 	name = f.word;
-	if (goes_on(&f) && next_flat(&f))
+	if (goes_on(&f, PRAGMA_QUOTES) && next_flat(&f))
 		name = f.word;
 	return (osp_sql_holds(name, "key") && !osp_sql_holds(name, "foreign_")) ||
 		   osp_sql_holds(name, "cipher") || is(name, "activate_extensions");

@@ -16,12 +16,13 @@ typedef struct text_word
 
 /* The words. The first four characters of each are letters, or a separator that stands
  * for itself. '?' stands for "_", "-", " " or for nothing, '~' for any white space,
- * quotation marks and backslashes, as behind a name in JSON, '^' for ":" or "=". */
+ * quotation marks and backslashes, as behind a name in JSON, '"' for at least one of
+ * the latter two, '^' for "=" or a single ":", as "::" is a cast. */
 static const text_word words[] = {
 	{"passw", NAMES},
 	{"pass?phrase", NAMES},
 	{"pass~=", NAMES},
-	{"pass\"~:", NAMES},
+	{"pass\"~^", NAMES},
 	{"authorization~^", NAMES},
 	{"passcode", NAMES},
 	{"secret", NAMES},
@@ -106,12 +107,35 @@ lower(char c)
 }
 
 static bool
-is_around_sign(char c)
+is_quote(char c)
 {
-	return osp_sql_is_space(c) || c == '"' || c == '\'' || c == '\\';
+	return c == '"' || c == '\'' || c == '\\';
 }
 
-/* Passes over what one of the marks '?', '~' and '^' stands for; NULL: it is not at p. */
+/* Is it a quotation mark as some write it in JSON within JSON: u0022 behind a
+ * backslash? */
+static bool
+is_escaped_quote(const char *p, const char *end)
+{
+	return end - p >= 5 && p[-1] == '\\' &&
+		   (memcmp(p, "u0022", 5) == 0 || memcmp(p, "u0027", 5) == 0);
+}
+
+static const char *
+pass_around_sign(const char *p, const char *end)
+{
+	for (;;)
+	{
+		if (p < end && (osp_sql_is_space(*p) || is_quote(*p)))
+			p++;
+		else if (is_escaped_quote(p, end))
+			p += 5;
+		else
+			return p;
+	}
+}
+
+/* Passes over what one of the marks stands for; NULL: it is not at p. */
 static const char *
 pass_mark(const char *p, const char *end, char mark)
 {
@@ -120,11 +144,13 @@ pass_mark(const char *p, const char *end, char mark)
 		case '?':
 			return p < end && (*p == '_' || *p == '-' || *p == ' ') ? p + 1 : p;
 		case '~':
-			while (p < end && is_around_sign(*p))
-				p++;
-			return p;
+			return pass_around_sign(p, end);
+		case '"':
+			return p < end && is_quote(*p) ? p + 1 : NULL;
 		case '^':
-			return p < end && (*p == ':' || *p == '=') ? p + 1 : NULL;
+			if (p == end || (*p != ':' && *p != '='))
+				return NULL;
+			return *p == ':' && end - p >= 2 && p[1] == ':' ? NULL : p + 1;
 		default:
 			return NULL;
 	}
