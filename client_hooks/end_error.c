@@ -328,11 +328,41 @@ correct_position(const end_error *error, PGresult *result)
 	(void) snprintf(field, strlen(field) + 1, "%ld", error->position);
 }
 
+/*
+ * Overwrites the message in libpq's own buffer, of which the program may have had the
+ * pointer before. It keeps its length, since libpq appends to it.
+ */
+static void
+overwrite_own(char *own, const char *text)
+{
+	size_t len = strlen(own);
+	size_t text_len = strlen(text);
+
+	if (strcmp(own, text) == 0)
+		return;
+	memset(own, ' ', len);
+	if (text_len <= len)
+		memcpy(own, text, text_len);
+}
+
+/* Corrects the connection's message. */
+static void
+correct_own(ospq_conn *c, const end_error *error)
+{
+	char *own = REAL(PQerrorMessage)(c->conn);
+	char *text = correct_message(error, ospq_error_message(c->conn));
+	char *own_text = correct_message(error, own);
+
+	if (own_text != NULL)
+		overwrite_own(own, own_text);
+	free(own_text);
+	ospq_show_error(c, strdup(own), text);
+}
+
 void
 ospq_correct_end_error(ospq_conn *c, const ospq_sent *sent, PGresult *result)
 {
 	corrected *entry = calloc(1, sizeof(*entry));
-	const char *shown;
 
 	if (entry == NULL || !read_end_error(&entry->error, c, sent, result))
 	{
@@ -342,10 +372,7 @@ ospq_correct_end_error(ospq_conn *c, const ospq_sent *sent, PGresult *result)
 	entry->result = result;
 	entry->message =
 		correct_message(&entry->error, REAL(PQresultErrorMessage)(result));
-	shown = ospq_error_message(c->conn);
-	ospq_show_error(c,
-					strdup(REAL(PQerrorMessage)(c->conn)),
-					correct_message(&entry->error, shown));
+	correct_own(c, &entry->error);
 	correct_position(&entry->error, result);
 	if (entry->message != NULL)
 		add_entry(entry);

@@ -187,6 +187,27 @@ execute(PGconn *conn, const char *text)
 	printf("message after the next call: %s\n", message);
 }
 
+/* A pointer that the program has had before shows libpq's own memory, which an error
+ * of the first statement has enlarged. */
+static void
+keep_pointer(PGconn *conn)
+{
+	const char *message;
+	int len;
+
+	PQclear(PQexec(
+		conn, "do $$ begin raise '%', repeat('x', 2000); end $$ language plpgsql"));
+	PQclear(PQexec(conn, "select 1"));
+	message = PQerrorMessage(conn);
+	PQclear(PQexec(conn, "select 1 +"));
+	len = (int) strlen(message);
+	while (len > 0 && message[len - 1] == ' ')
+		len--;
+	printf("--- kept pointer\n%.*s", len, message);
+	PQclear(PQexec(conn, "select 1"));
+	printf("then: %s\n", message);
+}
+
 static char *
 read_file(const char *path, size_t *len)
 {
@@ -212,6 +233,7 @@ main(int argc, char **argv)
 	if (argc != 2 || PQstatus(conn) != CONNECTION_OK)
 		return 2;
 	(void) PQsetNoticeReceiver(conn, show_notice, NULL);
+	keep_pointer(conn);
 	bytes = read_file(argv[1], &len);
 	for (text = bytes; text < bytes + len; text += strlen(text) + 1)
 	{
