@@ -101,7 +101,8 @@ has_escaped_ascii(osp_str text, osp_sql_dialect dialect)
 /* How many words behind CREATE or ALTER are searched for the kind of object. */
 #define OBJECT_WORDS 5
 
-/* A name in quotes has at most so many bytes; what is longer only lacks its quote. */
+/* A name in quotes has at most so many bytes; what is longer only lacks its quote. The
+ * search for it ends there, so that it costs no more where many names do. */
 #define NAME_LENGTH_MAX 128
 
 /* Reads the words of a text one after the other; a dot counts as a word. */
@@ -206,16 +207,18 @@ end_of_name(const flat *f, const char *quotes)
 {
 	const char *p = f->word.ptr;
 	char quote = p[-1] != '\0' && strchr(quotes, p[-1]) != NULL ? p[-1] : '\0';
+	const char *limit = f->lexer.end;
 	const char *close;
 
 	if (quote != '\0')
 	{
 		quote = quote == '[' ? ']' : quote;
-		close = memchr(p, quote, (size_t) (f->lexer.end - p));
-		while (close != NULL && close + 1 < f->lexer.end && close[1] == quote)
-			close =
-				memchr(close + 2, quote, (size_t) (f->lexer.end - close - 2));
-		if (close != NULL && close - p <= NAME_LENGTH_MAX)
+		if (limit - p > NAME_LENGTH_MAX + 1)
+			limit = p + NAME_LENGTH_MAX + 1;
+		close = memchr(p, quote, (size_t) (limit - p));
+		while (close != NULL && close + 1 < limit && close[1] == quote)
+			close = memchr(close + 2, quote, (size_t) (limit - close - 2));
+		if (close != NULL)
 			return close;
 	}
 	while (p < f->lexer.end && (osp_sql_is_word_char(*p) || *p == '$'))

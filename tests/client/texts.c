@@ -196,7 +196,8 @@ keep_pointer(PGconn *conn)
 	int len;
 
 	PQclear(PQexec(
-		conn, "do $$ begin raise '%', repeat('x', 2000); end $$ language plpgsql"));
+		conn,
+		"do $$ begin raise '%', repeat('x', 2000); end $$ language plpgsql"));
 	PQclear(PQexec(conn, "select 1"));
 	message = PQerrorMessage(conn);
 	PQclear(PQexec(conn, "select 1 +"));

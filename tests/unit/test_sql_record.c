@@ -324,7 +324,9 @@ test_masked(void **state)
 		{PG, "SELECT '{\"pass\": \"LEAK\"}'", "SELECT '***'"},
 		{PG, "SELECT '{''pass'': ''LEAK''}'", "SELECT '***'"},
 		{PG, "SELECT '\"{\\\"pass\\\":\\\"LEAK\\\"}\"'", "SELECT '***'"},
-		{PG, "SELECT '\"{\\u0022pass\\u0022:\\u0022LEAK\\u0022}\"'", "SELECT '***'"},
+		{PG,
+		 "SELECT '\"{\\u0022pass\\u0022:\\u0022LEAK\\u0022}\"'",
+		 "SELECT '***'"},
 		{PG,
 		 "SELECT '\"{\\u0022Authorization\\u0022:\\u0022LEAK\\u0022}\"'",
 		 "SELECT '***'"},
@@ -905,6 +907,35 @@ test_many_uris(void **state)
 	}
 }
 
+/* The same for names whose closing quote is missing or far away. */
+static void
+test_many_names(void **state)
+{
+	static const char *const parts[] = {
+		"SET \"\"a ", "PRAGMA [a ", "PRAGMA ``a "};
+	const size_t len = 500000;
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	{
+		char *text = malloc(len + 64);
+		size_t part = strlen(parts[i]);
+		size_t used;
+
+		assert_non_null(text);
+		for (used = 0; used + part <= len; used += part)
+			memcpy(text + used, parts[i], part);
+		assert_int_equal(osp_sql_secret(osp_str_n(text, used), PG),
+						 OSP_SQL_HARMLESS);
+		used +=
+			(size_t) snprintf(text + used, 64, "\"; SET \"my app\".pin = 1");
+		assert_int_equal(osp_sql_secret(osp_str_n(text, used), PG),
+						 OSP_SQL_SENSITIVE);
+		free(text);
+	}
+}
+
 /* A statement that no parser has accepted may be a misspelled statement that sets a
  * secret. */
 static void
@@ -1038,6 +1069,7 @@ main(void)
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_many_uris),
+		cmocka_unit_test(test_many_names),
 		cmocka_unit_test(test_built),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_earlier),
