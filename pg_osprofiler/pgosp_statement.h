@@ -39,7 +39,7 @@ typedef struct pgospPlace
 /* The place of the utility statement that runs. */
 extern pgospPlace pgosp_utility_place;
 
-/* The place of the statement that was analysed last. The string may be freed. */
+/* The place of the client's statement that was analysed last. The string may be freed. */
 extern pgospPlace pgosp_analysed_place;
 
 /* PostgreSQL does not say where the query of an EXPLAIN, CREATE TABLE AS or DECLARE is

@@ -8,6 +8,7 @@
 
 #include "access/xact.h"
 #include "parser/analyze.h"
+#include "tcop/tcopprot.h"
 
 static post_parse_analyze_hook_type prev_post_parse_analyze;
 
@@ -17,9 +18,12 @@ pgosp_post_parse_analyze(PGOSP_ANALYZE_ARGS)
 	if (prev_post_parse_analyze != NULL)
 		prev_post_parse_analyze(PGOSP_ANALYZE_PASS);
 	pgosp_see_text(pstate->p_sourcetext, query->stmt_location, query->stmt_len);
-	pgosp_analysed_place.string = pstate->p_sourcetext;
-	pgosp_analysed_place.location = query->stmt_location;
-	pgosp_analysed_place.length = query->stmt_len;
+	if (pstate->p_sourcetext == debug_query_string)
+	{
+		pgosp_analysed_place.string = pstate->p_sourcetext;
+		pgosp_analysed_place.location = query->stmt_location;
+		pgosp_analysed_place.length = query->stmt_len;
+	}
 	if (unlikely((pgosp_points & PGOSP_POINTS_PARSE) != 0 &&
 				 pgosp_may_have_waited(GetCurrentStatementStartTimestamp(),
 									   pgosp_now())))

@@ -48,8 +48,8 @@ pgosp_statement_place(pgospStatementFacts *facts)
 /*
  * The text of the statement. The action of a rule has no place in the client's string,
  * but its portal has the statement that the rule is for, unless the action runs instead
- * of that. Then it is the one that was analysed last: PostgreSQL analyses each statement
- * of a string when the one before has run.
+ * of that. Then it is the client's statement that was analysed last: PostgreSQL analyses
+ * each statement of a string when the one before has run.
  */
 static osp_str
 text_of(const pgospStatementFacts *facts)
@@ -71,7 +71,8 @@ text_of(const pgospStatementFacts *facts)
 			return pgosp_text_of_statement(
 				facts->string, stmt->stmt_location, stmt->stmt_len);
 	}
-	if (place->string == facts->string && place->location >= 0 &&
+	if (place->string == facts->string && facts->string == debug_query_string &&
+		place->location >= 0 &&
 		strlen(facts->string) >=
 			(size_t) place->location + (size_t) Max(place->length, 0))
 		return pgosp_text_of_statement(

@@ -141,15 +141,18 @@ is_deeply(
 	'the actions of a rule');
 
 # Those that run instead of the statement, too.
-$node->safe_psql('postgres', q{CREATE RULE instead AS ON UPDATE TO t
-	DO INSTEAD (INSERT INTO log VALUES (1); NOTIFY noted)});
+$node->safe_psql('postgres', q{CREATE FUNCTION analyses() RETURNS void LANGUAGE plpgsql AS
+	$$BEGIN EXECUTE 'SELECT 5; SELECT 6'; END$$;
+	CREATE RULE instead AS ON UPDATE TO t
+	DO INSTEAD (INSERT INTO log VALUES (1); SELECT analyses(); DELETE FROM log; NOTIFY noted)});
 my $instead = context();
 $node->safe_psql('postgres',
 	set_context($instead) . "SELECT 1 \\; UPDATE t SET id = 5 \\; SELECT 3;");
 wait_for_delivery($node);
 is_deeply(
 	[ map { s/ ->.*//r } @{ tree(points($node, $instead)) } ],
-	[ 'SELECT 1', ('UPDATE t SET id = 5') x 2, 'SELECT 3' ],
+	[ 'SELECT 1', ('UPDATE t SET id = 5') x 2, '  SELECT 5', '  SELECT 6',
+		('UPDATE t SET id = 5') x 2, 'SELECT 3' ],
 	'the actions of a rule that replaces the statement');
 
 is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
