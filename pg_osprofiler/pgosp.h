@@ -294,7 +294,8 @@ pgosp_worker_want(const osp_producer *producer)
  * cluster. False, after a line in the log, if it cannot be set aside. */
 extern bool pgosp_store_prepare(void);
 
-/* Starts the worker at the end of a session, if it could not be started before. */
+/* Starts the worker at the end of a session, if it could not be started before, or has
+ * ended since. */
 extern void pgosp_worker_session_ends(void);
 
 /*

@@ -689,12 +689,33 @@ hand_over(int lock)
 	proc_exit(pgosp_worker_register() ? 0 : 1);
 }
 
+/*
+ * Gives up the lock at the end of this worker. A session that began to trace since the
+ * agent was told to end has found the lock taken, and relies on this worker: if its
+ * points wait, another worker is started.
+ */
+static void
+give_up_lock(const char *run_directory, int lock)
+{
+	osp_run_totals totals;
+	int dir_fd;
+
+	(void) close(lock);
+	if (osp_rundir_open(run_directory, false, &dir_fd, NULL) != OSP_OK)
+		return;
+	if (osp_run_totals_read(dir_fd, &totals, NULL) == OSP_OK &&
+		totals.waiting_bytes > 0)
+		(void) pgosp_worker_register();
+	(void) close(dir_fd);
+}
+
 /* Runs the agent until the server stops, or another worker takes this one's place. */
 static void
 supervise(pgospAgent *agent, int lock)
 {
 	pgospReplaced replaced = PGOSP_REPLACED_NONE;
 	uint32 mapped = pgosp_watched_mapped();
+	bool was_at_work;
 
 	while (!ShutdownRequestPending && agent->busy_count < BUSY_TRIES)
 	{
@@ -730,10 +751,17 @@ supervise(pgospAgent *agent, int lock)
 	}
 	if (ShutdownRequestPending)
 		await_backends(agent);
+	was_at_work = agent->pid != 0;
 	stop_agent(agent);
 	end_leaving();
 	if (replaced == PGOSP_REPLACED_LIBRARY && !ShutdownRequestPending)
 		hand_over(lock);
+	if (!ShutdownRequestPending)
+		return;
+	pgosp_watch_end();
+	osp_rundir_clear(agent->settings.run_directory);
+	if (was_at_work)
+		give_up_lock(agent->settings.run_directory, lock);
 }
 
 /* Notes the library file that this worker has loaded. */
@@ -768,10 +796,5 @@ pgosp_worker_main(Datum arg)
 	report_no_collector(&settings);
 	pgosp_watch_begin(settings.run_directory);
 	supervise(&agent, lock);
-	if (ShutdownRequestPending)
-	{
-		pgosp_watch_end();
-		osp_rundir_clear(agent.settings.run_directory);
-	}
 	proc_exit(0);
 }

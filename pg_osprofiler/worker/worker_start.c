@@ -33,7 +33,8 @@
 
 pgosp_hot_data bool pgosp_worker_looked = false;
 
-/* A worker was needed, but could not be registered while an error was reported. */
+/* A worker was needed, but could not be registered while an error was reported; or there
+ * was one without a shipper, which may have been about to end. */
 static bool wanted_later = false;
 static int64 next_look_ns = 0;
 static bool no_slot_told = false;
@@ -138,8 +139,12 @@ look(const osp_producer *producer)
 {
 	int saved = errno;
 
-	if (!have_shipper(producer->path) && !have_worker(producer->path))
-		start_worker();
+	if (!have_shipper(producer->path))
+	{
+		wanted_later = have_worker(producer->path);
+		if (!wanted_later)
+			start_worker();
+	}
 	errno = saved;
 }
 

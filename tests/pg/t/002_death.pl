@@ -77,6 +77,40 @@ $node->safe_psql('postgres', set_context($ended) . 'SELECT 1');
 is_deeply(shape(wait_for_points($node, $ended, 2)),
 	expected(1), 'the worker ended');
 
+# While the worker ends, it still has its lock: a session that begins to trace then takes
+# it for one that is at work. The agent's end takes a second here.
+my $agent = $node->safe_psql('postgres', 'SHOW osprofiler.agent');
+my $slow = $node->basedir . '/slow_agent';
+append_to_file($slow, <<"END");
+#!/bin/sh
+trap 'kill -TERM \$child; wait \$child; sleep 1; exit 0' TERM
+$agent "\$@" &
+child=\$!
+wait \$child
+END
+chmod 0755, $slow;
+$node->append_conf('postgresql.conf', "osprofiler.agent = '$slow'");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.agent') = '$slow'");
+my $meanwhile = context();
+my $wrapper = sub
+{
+	my $pid = shipper_pid($node);
+	return (split ' ', slurp_file("/proc/$pid/stat"))[3];
+};
+sleep 1 while slurp_file('/proc/' . $wrapper->() . '/cmdline') !~ /slow_agent/;
+$worker = (split ' ', slurp_file('/proc/' . $wrapper->() . '/stat'))[3];
+kill 'TERM', $worker;
+$node->poll_query_until('postgres',
+	'SELECT shipper_pid IS NULL FROM osprofiler.stat');
+ok(kill(0, $worker), 'the worker has not ended yet');
+$node->safe_psql('postgres', set_context($meanwhile) . 'SELECT 1');
+is_deeply(shape(wait_for_points($node, $meanwhile, 2)),
+	expected(1), 'traced while the worker ended');
+$node->append_conf('postgresql.conf', "osprofiler.agent = '$agent'");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('osprofiler.agent') = '$agent'");
+
 # A session is terminated in the middle of its statement.
 my $terminated = context();
 my $session = start_sleeper($terminated);
