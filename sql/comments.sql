@@ -36,6 +36,7 @@ SELECT 'before a note' :comment /* note */;
 -- A utility statement, and one that fails.
 CREATE TEMP TABLE test_comment() :comment;
 SELECT no_such_column :comment;
+SELEC :comment;
 
 -- The comment of a prepared statement is not that of its execution.
 PREPARE test_prepared AS SELECT 'prepared' :comment;

@@ -49,23 +49,30 @@ runs_masked(void)
 /*
  * May the message show a secret? It may if the text of the failed statement may hold
  * one, whether it is the client's or was made by a function. A text that could not be
- * parsed may hold anything, if it has quotes and is not a single query.
+ * parsed may hold anything, if it has quotes and is not a single query. The quotes of a
+ * signed comment do not count.
  */
 static bool
 is_masked(const ErrorData *edata)
 {
-	const char *text = edata->internalquery != NULL ? edata->internalquery
-													: debug_query_string;
+	const char *string = edata->internalquery != NULL ? edata->internalquery
+													  : debug_query_string;
+	osp_str text;
+	bool inside;
 
 	if ((pgosp_current != NULL && pgosp_current->masked) || runs_masked())
 		return true;
-	if (text == NULL)
+	if (string == NULL)
 		return false;
+	text = osp_sql_comment_trim(osp_str_of(string),
+								OSP_SQL_POSTGRES_ANY,
+								pgosp_accept_traceparent,
+								&inside);
 	if (edata->sqlerrcode == ERRCODE_SYNTAX_ERROR &&
-		strpbrk(text, "'\"$") != NULL &&
-		!osp_sql_is_query(osp_str_of(text), OSP_SQL_POSTGRES_ANY))
+		strcspn(text.ptr, "'\"$") < text.len &&
+		!osp_sql_is_query(text, OSP_SQL_POSTGRES_ANY))
 		return true;
-	return pgosp_text_is_secret(osp_str_of(text));
+	return pgosp_text_is_secret(text);
 }
 
 /* Where texts are recorded without constants: does the message have one of them? Such a
