@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -324,6 +325,20 @@ go_elsewhere(const shipping *ship)
 	return chroot(root) == 0 && setgid(65534) == 0 && setuid(65534) == 0;
 }
 
+/*
+ * A thread that waits for a byte. If there is one at fork(), ThreadSanitizer starts none
+ * of its own in the child, and only a process with one thread may change its user
+ * namespace.
+ */
+static void *
+do_nothing(void *fd)
+{
+	char byte;
+
+	(void) !read(*(int *) fd, &byte, 1);
+	return NULL;
+}
+
 /* A producer that has neither access to the run directory nor a descriptor of it can
  * still wake a shipper that sleeps. */
 static void
@@ -331,11 +346,15 @@ test_wakes_from_elsewhere(void **state)
 {
 	shipping *ship = *state;
 	osp_shipper *s;
+	pthread_t thread;
 	int round;
+	int rest[2];
 	int go[2];
 	pid_t pid;
 	int wstatus;
 
+	assert_int_equal(pipe(rest), 0);
+	assert_int_equal(pthread_create(&thread, NULL, do_nothing, &rest[0]), 0);
 	assert_int_equal(pipe(go), 0);
 	pid = fork();
 	if (pid == 0)
@@ -387,6 +406,10 @@ test_wakes_from_elsewhere(void **state)
 	shipping_expect(ship, 0, 5);
 	(void) close(go[0]);
 	(void) close(go[1]);
+	assert_int_equal(write(rest[1], "x", 1), 1);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	(void) close(rest[0]);
+	(void) close(rest[1]);
 }
 
 /* When the wall clock is set, the shipper's offset to it is corrected. */
