@@ -79,10 +79,6 @@ extern void pgosp_watched_close(void);
  * and makes it again. */
 extern bool pgosp_watched_check(int64 now_ns);
 
-/* How often slots were mapped: another number says that the run directory may have been
- * made anew. */
-extern uint32 pgosp_watched_mapped(void);
-
 /* The time until the next check while the file with the slots is missing, else
  * LONG_MAX. */
 extern long pgosp_watched_due_ms(void);

@@ -30,7 +30,6 @@ static pgospWatched *watched = NULL; /* an element for each PGPROC */
 static ino_t file;                   /* inode of the file with the slots */
 static int64 checked_ns;             /* when file was last checked */
 static bool gone;                    /* file was missing at the last check */
-static uint32 mapped_count = 0;      /* how often slots were mapped */
 static int removal_fd = -1; /* inotify: readable when file is removed */
 
 /* The inode of the file with the slots that is at the path. 0: there is none. */
@@ -113,7 +112,6 @@ map_slots(void)
 		return;
 	}
 	slots = map;
-	mapped_count++;
 	watch_removal();
 	file = file_there_is();
 	slots->worker_number = (int) (MyProc - ProcGlobal->allProcs);
@@ -193,12 +191,6 @@ pgosp_watched_check(int64 now_ns)
 	if (slots == NULL)
 		map_slots();
 	return slots != NULL;
-}
-
-uint32
-pgosp_watched_mapped(void)
-{
-	return mapped_count;
 }
 
 long

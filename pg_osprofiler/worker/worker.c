@@ -463,35 +463,6 @@ take_lock(const char *run_directory)
 	return -1;
 }
 
-/* Is the locked file the one in the run directory? If there is no run directory, nobody
- * else can have the lock. */
-static bool
-lock_is_in(const char *run_directory, int lock)
-{
-	char path[OSP_RUNDIR_PATH_MAX + 16];
-	struct stat locked;
-	struct stat there;
-
-	snprintf(path, sizeof(path), "%s/worker", run_directory);
-	if (fstat(lock, &locked) != 0)
-		return true;
-	if (stat(path, &there) != 0)
-		return errno != ENOENT || access(run_directory, F_OK) != 0;
-	return locked.st_dev == there.st_dev && locked.st_ino == there.st_ino;
-}
-
-/* If the run directory was made anew, takes the lock of the new one, in which sessions
- * would find no worker as soon as there is no agent; false: another worker has it. */
-static bool
-follow_lock(const char *run_directory, int *lock)
-{
-	if (lock_is_in(run_directory, *lock))
-		return true;
-	(void) close(*lock);
-	*lock = take_lock(run_directory);
-	return *lock >= 0;
-}
-
 static void
 begin_agent(pgospAgent *agent, const pgospAgentSettings *settings)
 {
@@ -630,11 +601,8 @@ wait_for_event(long timeout_ms)
 static void
 wait_for_work(const pgospAgent *agent)
 {
-	uint32 mapped = pgosp_watched_mapped();
 	long timeout_ms = Min(pgosp_watch_look(), pgosp_replaced_due_ms());
 
-	if (pgosp_watched_mapped() != mapped)
-		return;
 	if (leaving.pid > 0)
 		timeout_ms = Min(timeout_ms, LEAVING_MS);
 	if (may_start(agent))
@@ -714,7 +682,6 @@ static void
 supervise(pgospAgent *agent, int lock)
 {
 	pgospReplaced replaced = PGOSP_REPLACED_NONE;
-	uint32 mapped = pgosp_watched_mapped();
 	bool was_at_work;
 
 	while (!ShutdownRequestPending && agent->busy_count < BUSY_TRIES)
@@ -732,12 +699,6 @@ supervise(pgospAgent *agent, int lock)
 			break;
 		if (replaced == PGOSP_REPLACED_PROGRAM)
 			restart_agent(agent);
-		if (mapped != pgosp_watched_mapped())
-		{
-			mapped = pgosp_watched_mapped();
-			if (!follow_lock(agent->settings.run_directory, &lock))
-				break;
-		}
 		if (child_ended)
 		{
 			child_ended = false;

@@ -157,39 +157,6 @@ foreach my $case (
 }
 is(count_in_log($node, 'another process|another shipper'), 0, 'no shipper is in the way of another');
 
-# The worker has the lock of the directory that was made anew: without a shipper, too,
-# sessions see that there is a worker.
-{
-	my $agent = $node->safe_psql('postgres', 'SHOW osprofiler.agent');
-	my $end = time + 40;
-	my @waiting;
-
-	# The one too many of before ends first.
-	usleep(100_000) while time < $end && count_workers() > 1;
-	my $before = count_in_log($node, 'has a shipper already');
-	remove($directory);
-	session(context())->finish;
-	$end = time + 10;
-	usleep(100_000) while time < $end && !-e "$directory/waits.1";
-	usleep(500_000);
-	$node->append_conf('postgresql.conf', "osprofiler.agent = '/absent'");
-	$node->reload;
-	$end = time + 10;
-	usleep(50_000) while time < $end && count_in_log($node, 'cannot run "/absent"') == 0;
-	foreach (1 .. 3)
-	{
-		push @waiting, context();
-		session($waiting[-1])->finish;
-	}
-	usleep(500_000);
-	is(count_workers(), 1, 'made anew, without a shipper: there is one worker');
-	$node->append_conf('postgresql.conf', "osprofiler.agent = '$agent'");
-	$node->reload;
-	is_deeply([ map { @{ shape(without_copies(wait_for_points($node, $_, 2))) } } @waiting ],
-		[ ("SELECT 'before'") x 3 ], 'what waited meanwhile is delivered');
-	is(count_in_log($node, 'has a shipper already'), $before, 'no shipper is one too many');
-}
-
 # What sessions wait for is sampled at once in the directory that is made anew, also if the
 # worker slept, and also of a session that was open.
 sub slept_ms
