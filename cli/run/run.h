@@ -76,8 +76,7 @@ int run_collector_check(const char *connection_string,
  * Delivers points in the directories below parent that belong to ended runs,
  * spending on each at most about timeout_ms, except for own_directory (NULL:
  * none). configured is the collector of this user. Returns how many points were
- * delivered. Only for a process that ends soon: a collector that hangs is tried once,
- * and left to its thread.
+ * delivered. A collector that hangs is tried once, for one directory.
  */
 uint64_t run_orphans_deliver(const char *parent, const char *own_directory,
 							 osp_str configured, unsigned timeout_ms);
@@ -239,6 +238,8 @@ uint64_t run_server_known(const run_state *run);
  */
 void run_server_left_out(const run_state *run, osp_error *err);
 
+#define RUN_WAITING_MAX 512
+
 /*
  * Asks the server that the command has used for its operations, and stores them
  * in the collector. OSP_EUNSUPPORTED, with an empty message: the server is not
@@ -247,7 +248,6 @@ void run_server_left_out(const run_state *run, osp_error *err);
  * delivered, or that this user may not see it. It is empty if nothing waits, or if the
  * result is not OSP_OK.
  */
-#define RUN_WAITING_MAX 512
 osp_status run_server_fetch(const run_state *run, char waiting[RUN_WAITING_MAX],
 							osp_error *err) OSP_MUST_CHECK;
 

@@ -61,12 +61,12 @@ read_shipped(int dir_fd)
 			   : 0;
 }
 
-/* What came of the search so far. */
+/* What came of the search so far: the delivered points, and a collector that did not
+ * answer in time (empty: none). */
 typedef struct orphans
 {
-	uint64_t points; /* delivered */
-	char hangs
-		[RUN_COLLECTOR_MAX]; /* a collector that did not answer; empty: none */
+	uint64_t points;
+	char hangs[RUN_COLLECTOR_MAX];
 } orphans;
 
 /* Ships the points of a run directory, adding their number to found; true if
@@ -87,21 +87,15 @@ ship(const osp_shipper_options *options, int dir_fd, orphans *found)
 		return false;
 	before = read_shipped(dir_fd);
 	(void) osp_shipper_flush(shipper, options->timeout_ms);
-	found->points += read_shipped(dir_fd) - before;
-
-	/* A driver in the middle of a call is left to the end of this process, which is
-	 * near. What the collector has not confirmed stays in the directory. */
 	if (osp_shipper_busy(shipper))
-	{
 		(void) snprintf(found->hangs,
 						sizeof(found->hangs),
 						"%.*s",
 						(int) options->connection_string.len,
 						options->connection_string.ptr);
-		return false;
-	}
 	empty = osp_shipper_is_empty(shipper);
 	osp_shipper_close(shipper);
+	found->points += read_shipped(dir_fd) - before;
 	return empty;
 }
 

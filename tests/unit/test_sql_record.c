@@ -872,6 +872,20 @@ test_earlier(void **state)
 	assert_false(osp_sql_reads_rows(OSP_STR("SELECT 1"), PG));
 }
 
+/* A new text of about len bytes that repeats a part, with room for 64 more. *used is its
+ * length. */
+static char *
+repeated(const char *part, size_t len, size_t *used)
+{
+	char *text = malloc(len + 64);
+	size_t part_len = strlen(part);
+
+	assert_non_null(text);
+	for (*used = 0; *used + part_len <= len; *used += part_len)
+		memcpy(text + *used, part, part_len);
+	return text;
+}
+
 /* If a text contains many beginnings of URIs, each byte is read only once. With
  * repeated reading these texts take minutes. */
 static void
@@ -893,13 +907,9 @@ test_many_uris(void **state)
 	(void) state;
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 	{
-		char *text = malloc(len + 64);
-		size_t part = strlen(parts[i]);
 		size_t used;
+		char *text = repeated(parts[i], len, &used);
 
-		assert_non_null(text);
-		for (used = 0; used + part <= len; used += part)
-			memcpy(text + used, parts[i], part);
 		assert_false(osp_sql_has_secret_uri(osp_str_n(text, used)));
 		used += (size_t) snprintf(text + used, 64, " db://me:secret@host/");
 		assert_true(osp_sql_has_secret_uri(osp_str_n(text, used)));
@@ -919,13 +929,9 @@ test_many_names(void **state)
 	(void) state;
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 	{
-		char *text = malloc(len + 64);
-		size_t part = strlen(parts[i]);
 		size_t used;
+		char *text = repeated(parts[i], len, &used);
 
-		assert_non_null(text);
-		for (used = 0; used + part <= len; used += part)
-			memcpy(text + used, parts[i], part);
 		assert_int_equal(osp_sql_secret(osp_str_n(text, used), PG),
 						 OSP_SQL_HARMLESS);
 		used +=

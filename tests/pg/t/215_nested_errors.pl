@@ -127,32 +127,32 @@ is_deeply(tree(points($node, $other)), ['SELECT nosuch (undefined_column)'], 'a 
 nested_is('statement, nested', block(q{EXECUTE 'SELECT 1; SELECT nosuch; SELECT 3'}),
 	[ '  SELECT 1 -> SELECT 1', '  SELECT nosuch (undefined_column)' ], 'several in EXECUTE');
 
+# The operations of a statement with rules, in the middle of a string of three.
+sub ruled_is
+{
+	my ($sql, $expected, $name) = @_;
+	my $context = context();
+
+	$node->safe_psql('postgres', set_context($context) . "SELECT 1 \\; $sql \\; SELECT 3;");
+	wait_for_delivery($node);
+	is_deeply([ map { s/ ->.*//r } @{ tree(points($node, $context)) } ],
+		[ 'SELECT 1', @$expected, 'SELECT 3' ], $name);
+	return;
+}
+
 # The actions of a rule, which PostgreSQL gives no place in the string, have the text of
 # the statement that the rule is for.
 $node->safe_psql('postgres', q{CREATE TABLE log (id int); CREATE RULE note AS ON INSERT TO t
 	DO ALSO (INSERT INTO log VALUES (NEW.id); NOTIFY noted)});
-my $ruled = context();
-$node->safe_psql('postgres',
-	set_context($ruled) . "SELECT 1 \\; INSERT INTO t VALUES (7) \\; SELECT 3;");
-wait_for_delivery($node);
-is_deeply(
-	[ map { s/ ->.*//r } @{ tree(points($node, $ruled)) } ],
-	[ 'SELECT 1', ('INSERT INTO t VALUES (7)') x 3, 'SELECT 3' ],
-	'the actions of a rule');
+ruled_is('INSERT INTO t VALUES (7)', [ ('INSERT INTO t VALUES (7)') x 3 ], 'the actions of a rule');
 
 # Those that run instead of the statement, too.
 $node->safe_psql('postgres', q{CREATE FUNCTION analyses() RETURNS void LANGUAGE plpgsql AS
 	$$BEGIN EXECUTE 'SELECT 5; SELECT 6'; END$$;
 	CREATE RULE instead AS ON UPDATE TO t
 	DO INSTEAD (INSERT INTO log VALUES (1); SELECT analyses(); DELETE FROM log; NOTIFY noted)});
-my $instead = context();
-$node->safe_psql('postgres',
-	set_context($instead) . "SELECT 1 \\; UPDATE t SET id = 5 \\; SELECT 3;");
-wait_for_delivery($node);
-is_deeply(
-	[ map { s/ ->.*//r } @{ tree(points($node, $instead)) } ],
-	[ 'SELECT 1', ('UPDATE t SET id = 5') x 2, '  SELECT 5', '  SELECT 6',
-		('UPDATE t SET id = 5') x 2, 'SELECT 3' ],
+ruled_is('UPDATE t SET id = 5',
+	[ ('UPDATE t SET id = 5') x 2, '  SELECT 5', '  SELECT 6', ('UPDATE t SET id = 5') x 2 ],
 	'the actions of a rule that replaces the statement');
 
 is(count_in_log($node, 'PANIC|terminated by signal'), 0, 'no crash');
