@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "functions.h"
@@ -52,7 +53,8 @@ turn_on(osp_sqlite_options *options, osp_str name)
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 	{
-		if (osp_str_eq(name, names[i].name))
+		if (name.len == names[i].name.len &&
+			strncasecmp(name.ptr, names[i].name.ptr, name.len) == 0)
 			*names[i].option = true;
 	}
 }
@@ -70,10 +72,10 @@ osp_sqlite__options_from_environment(osp_sqlite_options *options)
 	options->statement_max = STATEMENT_MAX;
 	while (*list != '\0')
 	{
-		size_t len = strcspn(list, ", ");
+		size_t len = strcspn(list, ", \t");
 
 		turn_on(options, osp_str_n(list, len));
-		list += len + strspn(list + len, ", ");
+		list += len + strspn(list + len, ", \t");
 	}
 }
 

@@ -39,7 +39,6 @@ static const char *const other_variables[] = {"OSPROFILER_CONF",
 											  "OSPROFILER_DEBUG",
 											  "OSPROFILER_HOOK_PATH",
 											  "OSPROFILER_LIBPQ",
-											  "OSPROFILER_SQLITE_POINTS",
 											  "OSPROFILER_TEST_AGENT"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

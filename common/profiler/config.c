@@ -36,7 +36,8 @@
 typedef enum setting_kind
 {
 	KIND_TEXT,
-	KIND_PROPAGATE, /* a text that is_propagate() accepts */
+	KIND_PROPAGATE,     /* a text, made of propagate_words */
+	KIND_SQLITE_POINTS, /* a text, made of sqlite_words */
 	KIND_BOOL,
 	KIND_RING_SIZE,
 	KIND_LIMIT,
@@ -90,6 +91,10 @@ static const setting settings[] = {
 	{"ring_total", "OSPROFILER_RING_TOTAL", KIND_LIMIT, MEMBER(ring_total)},
 	{"on_full", "OSPROFILER_ON_FULL", KIND_ON_FULL, MEMBER(on_full)},
 	{"spool_limit", "OSPROFILER_SPOOL_LIMIT", KIND_LIMIT, MEMBER(spool_limit)},
+	{NOT_IN_FILE,
+	 "OSPROFILER_SQLITE_POINTS",
+	 KIND_SQLITE_POINTS,
+	 MEMBER(sqlite_points)},
 	{NOT_IN_FILE, "OSPROFILER_TRACE_INFO", KIND_TEXT, MEMBER(trace_info)},
 	{NOT_IN_FILE, "OSPROFILER_TRACE_HMAC", KIND_TEXT, MEMBER(trace_hmac)}};
 
@@ -118,7 +123,8 @@ typedef struct source
 static bool
 is_text(const setting *s)
 {
-	return s->kind == KIND_TEXT || s->kind == KIND_PROPAGATE;
+	return s->kind == KIND_TEXT || s->kind == KIND_PROPAGATE ||
+		   s->kind == KIND_SQLITE_POINTS;
 }
 
 static char **
@@ -192,12 +198,17 @@ read_statement_text(osp_str value, osp_statement_text *out)
 	return false;
 }
 
-/* Is it a list of the ways in which hooks may tell the server of a context? */
+/* The ways in which hooks may tell the server of a context. */
+static const char *const propagate_words[] = {
+	"comment", "startup", "prepared", "none", NULL};
+
+/* What may be recorded of SQLite's statements. */
+static const char *const sqlite_words[] = {
+	"nested", "triggers", "rows", "parameters", "statistics", NULL};
+
 static bool
-is_propagate(osp_str value)
+is_list_of(osp_str value, const char *const *words)
 {
-	static const char *const words[] = {
-		"comment", "startup", "prepared", "none"};
 	const char separators[] = ", \t";
 	size_t at = 0;
 
@@ -209,11 +220,11 @@ is_propagate(osp_str value)
 		while (at + len < value.len &&
 			   strchr(separators, value.ptr[at + len]) == NULL)
 			len++;
-		while (len > 0 && i < sizeof(words) / sizeof(words[0]) &&
+		while (len > 0 && words[i] != NULL &&
 			   (strlen(words[i]) != len ||
 				strncasecmp(words[i], value.ptr + at, len) != 0))
 			i++;
-		if (i == sizeof(words) / sizeof(words[0]))
+		if (words[i] == NULL)
 			return false;
 		at += len + 1;
 	}
@@ -259,13 +270,22 @@ set_value(source *to, const setting *s, osp_str value, osp_error *err)
 				return set_value_error(to, s, value, "drop or wait", err);
 			return OSP_OK;
 		case KIND_PROPAGATE:
-			if (!is_propagate(value))
+			if (!is_list_of(value, propagate_words))
 				return set_value_error(
 					to,
 					s,
 					value,
 					"a list of comment, startup and prepared, or none",
 					err);
+			return set_text(config, text_member(config, s), value, err);
+		case KIND_SQLITE_POINTS:
+			if (!is_list_of(value, sqlite_words))
+				return set_value_error(to,
+									   s,
+									   value,
+									   "a list of nested, triggers, rows, "
+									   "parameters and statistics",
+									   err);
 			return set_text(config, text_member(config, s), value, err);
 		case KIND_STATEMENT_TEXT:
 			if (!read_statement_text(value, &config->statement_text))

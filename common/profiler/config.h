@@ -32,8 +32,9 @@
  * Upstream's sentinel_service_name in [profiler] becomes the path of a
  * redissentinel://host that has no path.
  *
- * The file is named by OSPROFILER_CONF. OSPROFILER_TRACE_INFO and
- * OSPROFILER_TRACE_HMAC carry a context, in the environment only. Without a
+ * The file is named by OSPROFILER_CONF. In the environment only, OSPROFILER_TRACE_INFO
+ * and OSPROFILER_TRACE_HMAC carry a context, and OSPROFILER_SQLITE_POINTS says what is
+ * recorded of SQLite's statements. Without a
  * connection string traces go to the SQLite database
  * $XDG_STATE_HOME/osprofiler/traces.db (~/.local/state if XDG_STATE_HOME is not
  * set, the user's entry in the system's database if HOME is not set either).
@@ -72,6 +73,7 @@ typedef struct osp_config
 	char *connection_string;
 	char *transport_url; /* the brokers of messaging:// */
 	char *propagate;     /* how libpq's hooks send it; docs/client.md */
+	char *sqlite_points; /* what osprofiler/sqlite.h reads for itself */
 	char *project;
 	char *service;
 	char *run_directory;

@@ -15,22 +15,21 @@
 
 #include <strings.h>
 
-/* Does the text have a name or string of the form U&"..." or U&'...'? Its escapes may
- * spell any word. */
-static bool
-has_unicode_escapes(osp_str text)
+#include "base/hex.h"
+
+/* Where the last name or string of the form U&"..." or U&'...' begins, whose escapes may
+ * spell any word. NULL: there is none. */
+static const char *
+last_unicode_escapes(osp_str text)
 {
 	const char *end = text.ptr + text.len;
-	const char *p = text.ptr;
+	const char *p = end;
 
-	while ((p = memchr(p, '&', (size_t) (end - p))) != NULL)
-	{
+	while ((p = memrchr(text.ptr, '&', (size_t) (p - text.ptr))) != NULL)
 		if (p > text.ptr && (p[-1] | 0x20) == 'u' && end - p >= 2 &&
 			(p[1] == '"' || p[1] == '\''))
-			return true;
-		p++;
-	}
-	return false;
+			return p;
+	return NULL;
 }
 
 static bool
@@ -58,42 +57,71 @@ spells_ascii(const char *p, const char *end)
 		   osp_sql_is_word_char(p[1]);
 }
 
-/* Does a string with backslash escapes begin before end? */
-static bool
-begins_escapes(osp_str text, const char *end, osp_sql_dialect dialect)
+/* Where the first string with backslash escapes begins, or the end of the text. */
+static const char *
+first_escapes(osp_str text, osp_sql_dialect dialect)
 {
+	const char *end = text.ptr + text.len;
 	const char *p = text.ptr;
 
 	if (dialect == OSP_SQL_POSTGRES_BACKSLASH)
-		return true;
+		return p;
+	if (dialect == OSP_SQL_SQLITE)
+		return end;
 	while ((p = memchr(p, '\'', (size_t) (end - p))) != NULL)
 	{
 		if (p > text.ptr && (p[-1] | 0x20) == 'e' &&
 			(p - 1 == text.ptr || !osp_sql_is_word_char(p[-2])))
-			return true;
+			return p;
 		p++;
 	}
-	return false;
+	return end;
 }
 
 /*
- * Does a string spell ASCII characters by escapes, as in E'p\x61ssword'? It may hide
- * any word. Because quotes are not trusted, a string with backslash escapes only needs
- * to begin before the escape, wherever it ends.
+ * Does an escape of JSON at p, behind its backslash, spell a character that no writer of
+ * JSON needs to escape, and that names and URIs are made of: u0070, u002f? Writers that
+ * are careful for the sake of HTML escape quotes and "=", which sql_words.c knows.
+ */
+static bool
+spells_in_json(const char *p, const char *end)
+{
+	int high;
+	int low;
+	int c;
+
+	if (end - p < 5 || memcmp(p, "u00", 3) != 0)
+		return false;
+	high = osp__hex_value(p[3]);
+	low = osp__hex_value(p[4]);
+	if (high < 0 || high > 7 || low < 0)
+		return false;
+	c = high << 4 | low;
+	return osp_sql_is_word_char((char) c) || c == ':' || c == '/' || c == '@';
+}
+
+/*
+ * Does a string spell ASCII characters by escapes, as in E'p\x61ssword', or in JSON? It
+ * may hide any word. Because quotes are not trusted, a string with backslash escapes only
+ * needs to begin before the escape, wherever it ends.
  */
 static bool
 has_escaped_ascii(osp_str text, osp_sql_dialect dialect)
 {
 	const char *end = text.ptr + text.len;
 	const char *p = text.ptr;
+	const char *first = NULL;
 
-	if (dialect == OSP_SQL_SQLITE)
-		return false;
 	while ((p = memchr(p, '\\', (size_t) (end - p))) != NULL)
 	{
-		if (spells_ascii(p + 1, end))
-			return begins_escapes(text, p, dialect);
-		p += p + 1 < end && p[1] == '\\' ? 2 : 1;
+		if (first == NULL)
+			first = first_escapes(text, dialect);
+		if (spells_in_json(p + 1, end) ||
+			(p > first && spells_ascii(p + 1, end)))
+			return true;
+		p++;
+		if (p < end && *p == '\\' && spells_in_json(++p, end))
+			return true;
 	}
 	return false;
 }
@@ -112,6 +140,7 @@ typedef struct flat
 	const char *pos;
 	const char *end;
 	osp_str word;
+	const char *unicode; /* last_unicode_escapes() of the text */
 } flat;
 
 /* The next part of the text that is not a comment. */
@@ -259,8 +288,7 @@ sets_own_setting(flat f)
 		!goes_on(&name, SETTING_QUOTES))
 		if (!next_flat(&f))
 			return false;
-	return has_unicode_escapes(
-			   osp_str_n(f.word.ptr, (size_t) (f.end - f.word.ptr))) ||
+	return (f.unicode != NULL && f.unicode >= f.word.ptr) ||
 		   goes_on(&f, SETTING_QUOTES);
 }
 
@@ -330,6 +358,7 @@ is_sensitive(osp_str text, osp_sql_dialect dialect, bool comments)
 
 	osp_sql_lexer_init(&f.lexer, text, dialect);
 	f.pos = f.end = text.ptr;
+	f.unicode = last_unicode_escapes(text);
 	if (!comments)
 		f.end = f.lexer.pos = f.lexer.end;
 	while (next_flat(&f))
@@ -621,7 +650,8 @@ osp_sql_secret_with(osp_str text, osp_sql_dialect dialect, unsigned found)
 		return OSP_SQL_SENSITIVE;
 	if ((found & OSP_SQL_HAS_PARAMS) != 0)
 		return OSP_SQL_SENSITIVE;
-	if ((found & OSP_SQL_HAS_SECRET) != 0 || has_unicode_escapes(text) ||
+	if ((found & OSP_SQL_HAS_SECRET) != 0 ||
+		last_unicode_escapes(text) != NULL ||
 		has_escaped_ascii(text, dialect) || osp_sql_has_secret_uri(text) ||
 		((found & OSP_SQL_HAS_CONFIG) != 0 && osp_sql_holds(text, "update")))
 		return OSP_SQL_SECRET;

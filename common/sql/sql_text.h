@@ -223,6 +223,10 @@ unsigned osp_sql_words(osp_str text);
  * "token"; NULL: there is none. */
 const char *osp_sql_named_secret(const char *p, const char *end);
 
+/* The length of the equals sign at p, behind another character; 0: there is none. One
+ * that JSON escapes begins behind the backslash: u003d. */
+size_t osp_sql_equals_at(const char *p, const char *end);
+
 /* Like osp_sql_secret, if osp_sql_words has been called before. */
 osp_sql_secrecy osp_sql_secret_with(osp_str text, osp_sql_dialect dialect,
 									unsigned found);

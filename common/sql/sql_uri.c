@@ -7,6 +7,8 @@
 
 #include <strings.h>
 
+#include "base/hex.h"
+
 /* Does this character behind a word end a URI? */
 static bool
 ends_uri(char c)
@@ -158,29 +160,15 @@ has_token(parts *known, const char *p, const char *end)
 	return false;
 }
 
-static int
-hex_digit(char c)
-{
-	if (osp_sql_is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Reads one character, which may be percent-encoded. */
 static char
 read_char(const char **p, const char *end)
 {
 	const char *c = *p;
+	int byte = osp__percent_byte(c, end);
 
-	if (*c == '%' && end - c >= 3 && hex_digit(c[1]) >= 0 &&
-		hex_digit(c[2]) >= 0)
-	{
-		*p += 3;
-		return (char) (hex_digit(c[1]) << 4 | hex_digit(c[2]));
-	}
-	*p += 1;
-	return *c;
+	*p += byte >= 0 ? 3 : 1;
+	return byte >= 0 ? (char) byte : *c;
 }
 
 /* Does the name of a key's parameter stand at p? SQLite's encryptions have key, hexkey,

@@ -42,19 +42,19 @@ space_at(const char *p, const char *end)
 
 /* The length of the sign at p after which a value may follow. 0: there is none. The
  * signs are "=", ":" and ">", which also end "=>" and XML tags, "->", the full-width
- * forms of "=" and ":", and percent-encoded ones. The "::" of a cast is no such sign. */
+ * forms of "=" and ":", and escaped ones. The "::" of a cast is no such sign. */
 static size_t
 sign_at(const char *p, const char *end)
 {
 	if (p == end || at(p, end, "::") > 0)
 		return 0;
-	if (*p == '=' || *p == ':' || *p == '>')
+	if (*p == ':' || *p == '>')
 		return 1;
 	if (end - p >= 3 &&
 		(strncasecmp(p, "%3d", 3) == 0 || strncasecmp(p, "%3a", 3) == 0))
 		return 3;
-	return at(p, end, "->") + at(p, end, "\xef\xbc\x9a") +
-		   at(p, end, "\xef\xbc\x9d");
+	return osp_sql_equals_at(p, end) + at(p, end, "->") +
+		   at(p, end, "\xef\xbc\x9a") + at(p, end, "\xef\xbc\x9d");
 }
 
 /* Passes over the rest of the word, and what closes it: quotes and brackets. */
@@ -226,12 +226,15 @@ value_behind(const char *p, const char *end)
 	return NULL;
 }
 
-/* Finds the value of a secret whose name ends at p. NULL: there is none. */
+/* Finds the value of a secret whose name ends at p, in a message that begins at begin.
+ * NULL: there is none. */
 static const char *
-value_of_name(const char *p, const char *end, bool of_program)
+value_of_name(const char *begin, const char *p, const char *end,
+			  bool of_program)
 {
 	/* Some words have their sign in them. */
-	bool with_sign = p[-1] == '=' || p[-1] == ':';
+	bool with_sign = p[-1] == '=' || p[-1] == ':' ||
+					 (p - begin > 5 && osp_sql_equals_at(p - 5, p) > 0);
 	const char *behind = with_sign ? p : pass_word(p, end);
 	const char *sign = pass_space(behind, end);
 	const char *value = pass_sign(sign, end);
@@ -254,7 +257,7 @@ osp_sql_before_value(osp_str message, bool of_program)
 
 	while ((p = osp_sql_named_secret(p, end)) != NULL)
 	{
-		const char *value = value_of_name(p, end, of_program);
+		const char *value = value_of_name(message.ptr, p, end, of_program);
 
 		if (value != NULL)
 			return osp_str_n(message.ptr, (size_t) (value - message.ptr));

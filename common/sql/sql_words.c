@@ -17,13 +17,16 @@ typedef struct text_word
 /* The words. The first four characters of each are letters, or a separator that stands
  * for itself. '?' stands for "_", "-", " " or for nothing, '~' for any white space,
  * quotation marks and backslashes, as behind a name in JSON, '"' for at least one of
- * the latter two, '^' for "=" or a single ":", as "::" is a cast. */
+ * the latter two, '^' for "=" or a single ":", as "::" is a cast. "=" may be escaped, as
+ * in JSON for HTML. PHP's own form of an array has "pass";s:4:"word". */
 static const text_word words[] = {
 	{"passw", NAMES},
 	{"pass?phrase", NAMES},
 	{"pass~=", NAMES},
 	{"pass\"~^", NAMES},
+	{"pass\";s:", NAMES},
 	{"authorization~^", NAMES},
+	{"authorization\";s:", NAMES},
 	{"passcode", NAMES},
 	{"secret", NAMES},
 	{"token", NAMES},
@@ -135,6 +138,17 @@ pass_around_sign(const char *p, const char *end)
 	}
 }
 
+size_t
+osp_sql_equals_at(const char *p, const char *end)
+{
+	if (p < end && *p == '=')
+		return 1;
+	return end - p >= 5 && p[-1] == '\\' &&
+				   (memcmp(p, "u003d", 5) == 0 || memcmp(p, "u003D", 5) == 0)
+			   ? 5
+			   : 0;
+}
+
 /* Passes over what one of the marks stands for; NULL: it is not at p. */
 static const char *
 pass_mark(const char *p, const char *end, char mark)
@@ -147,10 +161,15 @@ pass_mark(const char *p, const char *end, char mark)
 			return pass_around_sign(p, end);
 		case '"':
 			return p < end && is_quote(*p) ? p + 1 : NULL;
+		case '=':
+			return osp_sql_equals_at(p, end) > 0 ? p + osp_sql_equals_at(p, end)
+												 : NULL;
 		case '^':
-			if (p == end || (*p != ':' && *p != '='))
+			if (osp_sql_equals_at(p, end) > 0)
+				return p + osp_sql_equals_at(p, end);
+			if (p == end || *p != ':')
 				return NULL;
-			return *p == ':' && end - p >= 2 && p[1] == ':' ? NULL : p + 1;
+			return end - p >= 2 && p[1] == ':' ? NULL : p + 1;
 		default:
 			return NULL;
 	}

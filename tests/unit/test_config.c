@@ -324,6 +324,40 @@ test_environment(void **state)
 		err.msg, "OSPROFILER_ENABLED is \"si\", but must be true or false");
 }
 
+/* The words of SQLite's points, which the code for SQLite reads by itself. */
+static void
+test_sqlite_points(void **state)
+{
+	static const char *const good[] = {
+		"nested", "rows,STATISTICS", " triggers , parameters", ""};
+	static const char *const bad[] = {"row", "rows;nested", "rows,none", "all"};
+	osp_config config;
+	osp_error err = {OSP_OK, ""};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+	{
+		(void) setenv("OSPROFILER_SQLITE_POINTS", good[i], 1);
+		assert_int_equal(
+			osp_config_load(&config, &osp_allocator_default, NULL, &err),
+			OSP_OK);
+		assert_string_equal(config.sqlite_points, good[i]);
+		osp_config_term(&config);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	{
+		(void) setenv("OSPROFILER_SQLITE_POINTS", bad[i], 1);
+		assert_int_equal(
+			osp_config_load(&config, &osp_allocator_default, NULL, &err),
+			OSP_EINVAL);
+		assert_non_null(strstr(err.msg, bad[i]));
+		assert_non_null(strstr(err.msg,
+							   "must be a list of nested, triggers, rows, "
+							   "parameters and statistics"));
+	}
+}
+
 static void
 test_enabled(void **state)
 {
@@ -762,6 +796,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_bad_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unreadable, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_environment, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_sqlite_points, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_enabled, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_default_connection, set_up, tear_down),

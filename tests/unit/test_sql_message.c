@@ -205,6 +205,11 @@ test_messages_with_secrets(void **state)
 {
 	static const message_case told[] = {
 		{"bad password=LEAK boom", PROGRAM, "bad password=***"},
+		{"bad pass\\u003dLEAK boom", PROGRAM, "bad pass\\u003d***"},
+		{"bad password\\u003DLEAK", PROGRAM, "bad password\\u003D***"},
+		{"bad a:1:{s:4:\"pass\";s:4:\"LEAK\";}",
+		 PROGRAM,
+		 "bad a:1:{s:4:\"pass\";s:***"},
 		{"bad password = LEAK", ELSEWHERE, "bad password = ***"},
 		{"Passwort: LEAK", PROGRAM, "Passwort: ***"},
 		{"PASSWORD:\tLEAK", DATA, "PASSWORD:\t***"},

@@ -330,6 +330,23 @@ test_masked(void **state)
 		{PG,
 		 "SELECT '\"{\\u0022Authorization\\u0022:\\u0022LEAK\\u0022}\"'",
 		 "SELECT '***'"},
+		{PG, "SELECT 'pass\\u003dLEAK'", "SELECT '***'"},
+		{PG,
+		 "SELECT '{\"dsn\":\"user\\u003Du pass \\u003D LEAK\"}'",
+		 "SELECT '***'"},
+		{PG, "SELECT '{\"Authorization\\u003dLEAK\"}'", "SELECT '***'"},
+		{PG, "SELECT 'a:1:{s:4:\"pass\";s:4:\"LEAK\";}'", "SELECT '***'"},
+		{PG,
+		 "SELECT 'a:1:{s:13:\"Authorization\";s:4:\"LEAK\";}'",
+		 "SELECT '***'"},
+		{PG, "SELECT 'redis:\\u002F\\u002fu:LEAK@h'", "SELECT '***'"},
+		{PG, "SELECT 'redis://u\\u003aLEAK\\u0040h'", "SELECT '***'"},
+		{PG, "SELECT '{\"p\\u0061ssword\": \"LEAK\"}'", "SELECT '***'"},
+		{PG, "SELECT '\"{\\\\u0070in\\\\u003a: LEAK}\"'", "SELECT '***'"},
+		{OSP_SQL_SQLITE,
+		 "SELECT '{\"p\\u0061ssword\": \"LEAK\"}'",
+		 "SELECT '***'"},
+		{PG, "SELECT '\\055', E'p\\x61ssword LEAK'", "SELECT '***', '***'"},
 		{PG, "SELECT 'redis://u:%4cEAK@h'", "SELECT '***'"},
 		{PG, "SELECT 'redis://u:LEAK@[::1]:5/'", "SELECT '***'"},
 		{PG,
@@ -922,7 +939,7 @@ static void
 test_many_names(void **state)
 {
 	static const char *const parts[] = {
-		"SET \"\"a ", "PRAGMA [a ", "PRAGMA ``a "};
+		"SET \"\"a ", "PRAGMA [a ", "PRAGMA ``a ", "SET a "};
 	const size_t len = 500000;
 	size_t i;
 
