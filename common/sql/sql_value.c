@@ -57,15 +57,36 @@ sign_at(const char *p, const char *end)
 		   at(p, end, "\xef\xbc\x9a") + at(p, end, "\xef\xbc\x9d");
 }
 
+/*
+ * A search from one name to the next one. What was found out about the rest of the
+ * message is kept, so that no part of it is read again for each name, however often
+ * names stand in it.
+ */
+typedef struct search
+{
+	osp_str message;
+	const char *end;
+	bool of_program;
+	const char *word_end; /* of the word that was passed over last, */
+	const char *closed;   /* and of what closes it */
+	bool no_signs;        /* no sign with a value stands further behind */
+} search;
+
 /* Passes over the rest of the word, and what closes it: quotes and brackets. */
 static const char *
-pass_word(const char *p, const char *end)
+pass_word(search *s, const char *p)
 {
+	const char *end = s->end;
+
+	if (s->word_end != NULL && p <= s->word_end)
+		return s->closed;
 	while (p < end && (osp_sql_is_word_char(*p) || *p == '-') &&
 		   space_at(p, end) == 0 && sign_at(p, end) == 0)
 		p++;
+	s->word_end = p;
 	while (p < end && (is_quote(*p) || *p == '\\' || *p == ')' || *p == ']'))
 		p++;
+	s->closed = p;
 	return p;
 }
 
@@ -199,11 +220,12 @@ is_small_number(osp_str word)
  * that sentences do not have within the next ones. NULL: there is none.
  */
 static const char *
-value_behind(const char *p, const char *end)
+value_behind(search *s, const char *p)
 {
+	const char *end = s->end;
 	int i;
 
-	for (i = 0; p < end; i++)
+	for (i = 0; p < end && (i <= WORDS_BETWEEN || !s->no_signs); i++)
 	{
 		osp_str word = word_of(p, end);
 		const char *stop = p + word.len;
@@ -223,19 +245,21 @@ value_behind(const char *p, const char *end)
 			stop++;
 		p = pass_space(stop, end);
 	}
+	s->no_signs = true;
 	return NULL;
 }
 
-/* Finds the value of a secret whose name ends at p, in a message that begins at begin.
- * NULL: there is none. */
+/* Finds the value of a secret whose name ends at p. NULL: there is none. */
 static const char *
-value_of_name(const char *begin, const char *p, const char *end,
-			  bool of_program)
+value_of_name(search *s, const char *p)
 {
+	const char *end = s->end;
+
 	/* Some words have their sign in them. */
-	bool with_sign = p[-1] == '=' || p[-1] == ':' ||
-					 (p - begin > 5 && osp_sql_equals_at(p - 5, p) > 0);
-	const char *behind = with_sign ? p : pass_word(p, end);
+	bool with_sign =
+		p[-1] == '=' || p[-1] == ':' ||
+		(p - s->message.ptr > 5 && osp_sql_equals_at(p - 5, p) > 0);
+	const char *behind = with_sign ? p : pass_word(s, p);
 	const char *sign = pass_space(behind, end);
 	const char *value = pass_sign(sign, end);
 	bool has_sign = with_sign || value > sign;
@@ -244,20 +268,22 @@ value_of_name(const char *begin, const char *p, const char *end,
 	if (value == end || is_hidden(value, end))
 		return NULL;
 	if (has_sign ||
-		(value > behind && is_value(word_of(value, end), of_program)))
+		(value > behind && is_value(word_of(value, end), s->of_program)))
 		return value;
-	return of_program && value > behind ? value_behind(value, end) : NULL;
+	return s->of_program && value > behind ? value_behind(s, value) : NULL;
 }
 
 osp_str
 osp_sql_before_value(osp_str message, bool of_program)
 {
-	const char *end = message.ptr + message.len;
+	search s = {.message = message,
+				.end = message.ptr + message.len,
+				.of_program = of_program};
 	const char *p = message.ptr;
 
-	while ((p = osp_sql_named_secret(p, end)) != NULL)
+	while ((p = osp_sql_named_secret(p, s.end)) != NULL)
 	{
-		const char *value = value_of_name(message.ptr, p, end, of_program);
+		const char *value = value_of_name(&s, p);
 
 		if (value != NULL)
 			return osp_str_n(message.ptr, (size_t) (value - message.ptr));
