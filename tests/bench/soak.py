@@ -171,6 +171,17 @@ def middle(times, part):
     return "%.0f ms" % (sorted(times)[min(len(times) - 1, int(len(times) * part))] * 1000)
 
 
+def status_when_shipped(osprofiler, work):
+    """The counters when no point waits any more, or after DRAIN_S."""
+    until = time.monotonic() + DRAIN_S
+    while True:
+        counters = status(osprofiler, work)
+        waits = counters.get("waiting_bytes", 0) + counters.get("spool_bytes", 0)
+        if waits == 0 or time.monotonic() > until:
+            return counters
+        time.sleep(0.5)
+
+
 def main():
     work, bindir, osprofiler, uri, seconds = sys.argv[1:6]
     slice_s = min(SLICE_S, max(2, int(seconds) // 8))
@@ -180,8 +191,8 @@ def main():
 
     pgbench(work, bindir, 2, "1")  # starts the shipper
     pids = agent_pids(work)
+    counted = status_when_shipped(osprofiler, work)
     before = usage(pids)
-    counted = status(osprofiler, work)
     end = time.monotonic() + int(seconds)
     reader.start()
     lag.start()
@@ -192,12 +203,7 @@ def main():
     reader.done.set()
     lag.join()
     reader.join()
-    until = time.monotonic() + DRAIN_S
-    while time.monotonic() < until:
-        after = status(osprofiler, work)
-        if after.get("waiting_bytes", 0) == 0 and after.get("spool_bytes", 0) == 0:
-            break
-        time.sleep(0.5)
+    after = status_when_shipped(osprofiler, work)
     spent = [b - a for a, b in zip(before, usage(pids))]
     new = {key: after[key] - counted.get(key, 0) for key in after}
     shipped = new["shipped"]
