@@ -165,3 +165,57 @@ findings_explain(osp_report *report, osp_buf *json, osp_buf *words)
 	(void) findings_draw(report, &options, words);
 	osp_report_free(report);
 }
+
+void
+findings_add_sqlite(osp_report *report, int pid, int connection,
+					const char *file, const char *statement, int from_ms,
+					int until_ms, const char *stop)
+{
+	char id[24];
+	char info[512];
+
+	(void) snprintf(id, sizeof(id), "p%d-%d-%d", pid, connection, from_ms);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"statement\": \"%s\", \"name\": \"%s\", "
+					"\"connection\": %d, \"pid\": %d}, ",
+					statement,
+					file,
+					connection,
+					pid);
+	findings_add(report,
+				 "sqlite-start",
+				 id,
+				 "11111111-2222-4333-8444-555555555555",
+				 "h",
+				 from_ms,
+				 info);
+	findings_add(report,
+				 "sqlite-stop",
+				 id,
+				 "11111111-2222-4333-8444-555555555555",
+				 "h",
+				 until_ms,
+				 stop);
+}
+
+void
+findings_assert_says(osp_report *report, const char *const says[4],
+					 const char *const unsaid[4])
+{
+	osp_buf json;
+	osp_buf words;
+	int i;
+
+	findings_explain(report, &json, &words);
+	findings_assert_shares(json.ptr);
+	for (i = 0; i < 4; i++)
+	{
+		if (says[i] != NULL && strstr(json.ptr, says[i]) == NULL)
+			fail_msg("'%s' is not in %s", says[i], json.ptr);
+		if (unsaid[i] != NULL && strstr(json.ptr, unsaid[i]) != NULL)
+			fail_msg("'%s' is in %s", unsaid[i], json.ptr);
+	}
+	osp_buf_term(&json);
+	osp_buf_term(&words);
+}

@@ -61,4 +61,15 @@ double findings_number(const char **at, const char *key);
  * they add up to the whole. */
 void findings_assert_shares(const char *json);
 
+/* Adds an operation of a connection of SQLite. stop is the beginning of its stop's
+ * info. */
+void findings_add_sqlite(osp_report *report, int pid, int connection,
+						 const char *file, const char *statement, int from_ms,
+						 int until_ms, const char *stop);
+
+/* Asserts that the findings contain the texts says, and do not contain the texts
+ * unsaid: up to four each. */
+void findings_assert_says(osp_report *report, const char *const says[4],
+						  const char *const unsaid[4]);
+
 #endif /* TEST_FINDINGS_FIXTURE_H */

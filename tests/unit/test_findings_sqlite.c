@@ -10,6 +10,8 @@
 
 #include "findings_fixture.h"
 
+#define SHOP "/srv/a shop.db"
+
 /* The command that shows SQLite's plan can be executed as it is printed. */
 static void
 test_sqlite_plan_command(void **state)
@@ -206,268 +208,6 @@ test_sqlite_sync_evidence(void **state)
 	osp_buf_term(&words);
 }
 
-/* Adds an operation of a connection. stop is the beginning of its stop's info. */
-static void
-add_of(osp_report *report, int pid, int connection, const char *file,
-	   const char *statement, int from_ms, int until_ms, const char *stop)
-{
-	char id[24];
-	char info[512];
-
-	(void) snprintf(id, sizeof(id), "p%d-%d-%d", pid, connection, from_ms);
-	(void) snprintf(info,
-					sizeof(info),
-					"\"db\": {\"statement\": \"%s\", \"name\": \"%s\", "
-					"\"connection\": %d, \"pid\": %d}, ",
-					statement,
-					file,
-					connection,
-					pid);
-	findings_add(report,
-				 "sqlite-start",
-				 id,
-				 "11111111-2222-4333-8444-555555555555",
-				 "h",
-				 from_ms,
-				 info);
-	findings_add(report,
-				 "sqlite-stop",
-				 id,
-				 "11111111-2222-4333-8444-555555555555",
-				 "h",
-				 until_ms,
-				 stop);
-}
-
-#define BUSY(text) "\"busy\": {\"count\": 9, \"ms\": " text "}, "
-#define FAILED \
-	"\"etype\": \"SQLITE_BUSY\", \"message\": \"database is locked\", "
-#define SHOP "/srv/a shop.db"
-
-/* Asserts that the findings contain the texts says, and do not contain the texts
- * unsaid: up to four each. */
-static void
-assert_says(osp_report *report, const char *const says[4],
-			const char *const unsaid[4])
-{
-	osp_buf json;
-	osp_buf words;
-	int i;
-
-	findings_explain(report, &json, &words);
-	findings_assert_shares(json.ptr);
-	for (i = 0; i < 4; i++)
-	{
-		if (says[i] != NULL && strstr(json.ptr, says[i]) == NULL)
-			fail_msg("'%s' is not in %s", says[i], json.ptr);
-		if (unsaid[i] != NULL && strstr(json.ptr, unsaid[i]) != NULL)
-			fail_msg("'%s' is in %s", unsaid[i], json.ptr);
-	}
-	osp_buf_term(&json);
-	osp_buf_term(&words);
-}
-
-/* The finding names the connection that held the lock, and says how long it was idle
- * meanwhile. */
-static void
-test_sqlite_lock_holder(void **state)
-{
-	static const char *const says[4] = {
-		("; the holder, process 7: INSERT INTO t VALUES (1), then idle for "
-		 "1.97 s before COMMIT"),
-		"\"operations\": [\"p8-1-100\", \"p7-1-20\"]",
-		"Only one connection writes at a time",
-		"\"holder_pid\": 7"};
-	static const char *const unsaid[4] = {
-		"readers and a writer", "another_file", "fuser", NULL};
-	osp_report *report = osp_report_new(&osp_allocator_default);
-
-	(void) state;
-	add_of(report, 9, 1, "/srv/other.db", "BEGIN IMMEDIATE", 0, 1, "");
-	add_of(report, 9, 1, "/srv/other.db", "INSERT INTO another_file", 2, 3, "");
-	add_of(report, 7, 1, SHOP, "BEGIN", 10, 11, "");
-	add_of(report, 7, 1, SHOP, "INSERT INTO t VALUES (1)", 20, 30, "");
-	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 100, 2001, BUSY("1890"));
-	add_of(report, 7, 1, SHOP, "COMMIT", 2000, 2001, "");
-	assert_says(report, says, unsaid);
-}
-
-/* The holder is another connection of the process, a transaction that was at work, or
- * one without an end. */
-static void
-test_sqlite_lock_holder_at_work(void **state)
-{
-	static const char *const says[4] = {
-		"; the holder, another connection of the same process: UPDATE u SET b; "
-		"its transaction lasted 1.98 s",
-		NULL};
-	static const char *const open_says[4] = {
-		"process 7: BEGIN EXCLUSIVE, then idle for 1.99 s\"", NULL};
-	static const char *const none[4] = {"then idle"};
-	osp_report *report = osp_report_new(&osp_allocator_default);
-
-	(void) state;
-	add_of(report, 8, 2, SHOP, "BEGIN", 10, 11, "");
-	add_of(report, 8, 2, SHOP, "UPDATE u SET b", 20, 1990, "");
-	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 100, 2000, BUSY("1890"));
-	add_of(report, 8, 2, SHOP, "COMMIT", 1999, 2000, "");
-	assert_says(report, says, none);
-
-	report = osp_report_new(&osp_allocator_default);
-	add_of(report, 7, 1, SHOP, "BEGIN EXCLUSIVE", 0, 10, "");
-	add_of(report, 8, 1, SHOP, "SELECT a FROM t", 100, 2000, BUSY("1890"));
-	assert_says(report, open_says, (const char *const[4]){"writes at a time"});
-}
-
-/* Without a WAL, readers block a connection that commits. */
-static void
-test_sqlite_lock_holder_reads(void **state)
-{
-	static const char *const says[4] = {
-		"process 7: SELECT a FROM t; its transaction lasted 1.95 s",
-		"\"next_step\": \"With PRAGMA journal_mode = WAL readers and a writer"};
-	osp_report *report = osp_report_new(&osp_allocator_default);
-
-	(void) state;
-	add_of(report, 7, 1, SHOP, "SELECT a FROM t", 50, 2000, "");
-	add_of(report,
-		   8,
-		   1,
-		   SHOP,
-		   "COMMIT",
-		   100,
-		   2000,
-		   BUSY("1890") "\"journal\": \"rollback\", ");
-	assert_says(report, says, (const char *const[4]){"writes at a time"});
-
-	report = osp_report_new(&osp_allocator_default);
-	add_of(report, 7, 1, SHOP, "SELECT a FROM t", 50, 2000, "");
-	add_of(report,
-		   8,
-		   1,
-		   SHOP,
-		   "COMMIT",
-		   100,
-		   2000,
-		   BUSY("1890") "\"journal\": \"wal\", ");
-	assert_says(report,
-				(const char *const[4]){"the holder is a process or connection "
-									   "that is not in this trace",
-									   "fuser -v '/srv/a shop.db'"},
-				(const char *const[4]){"journal_mode", "process 7"});
-
-	/* With a WAL, a reader rarely waits for a writer. */
-	report = osp_report_new(&osp_allocator_default);
-	add_of(report, 7, 1, SHOP, "UPDATE t SET a = 2", 50, 2000, "");
-	add_of(report,
-		   8,
-		   1,
-		   SHOP,
-		   "SELECT a FROM t",
-		   100,
-		   2000,
-		   BUSY("1890") "\"journal\": \"wal\", ");
-	assert_says(report,
-				(const char *const[4]){
-					"process 7: UPDATE t SET a = 2; its transaction lasted",
-					"\"next_step\": \"Commit sooner where"},
-				(const char *const[4]){"journal_mode"});
-}
-
-/* Many short transactions, attempts that fail at once, and a reader that begins to
- * write. */
-static void
-test_sqlite_lock_attempts(void **state)
-{
-	osp_report *report = osp_report_new(&osp_allocator_default);
-	int i;
-
-	(void) state;
-	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 5, 1000, BUSY("900"));
-	for (i = 0; i < 9; i++)
-		add_of(report,
-			   7,
-			   1,
-			   SHOP,
-			   "INSERT INTO t VALUES (1)",
-			   10 + 100 * i,
-			   100 + 100 * i,
-			   "");
-	assert_says(report,
-				(const char *const[4]){
-					"; meanwhile process 7 had the lock 9 times, for 810 ms in "
-					"all: INSERT INTO t VALUES (1)\""},
-				(const char *const[4]){NULL});
-
-	report = osp_report_new(&osp_allocator_default);
-	add_of(report, 7, 1, SHOP, "BEGIN IMMEDIATE", 0, 1, "");
-	for (i = 0; i < 9; i++)
-		add_of(report,
-			   8,
-			   1,
-			   SHOP,
-			   "UPDATE t SET a = 2",
-			   10 + 100 * i,
-			   11 + 100 * i,
-			   FAILED);
-	add_of(report, 7, 1, SHOP, "COMMIT", 900, 901, "");
-	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 910, 911, "");
-	assert_says(
-		report,
-		(const char *const[4]){
-			"9 attempts failed; with the pauses up to the next attempt that "
-			"took 900 ms in all.",
-			"process 7: BEGIN IMMEDIATE, then idle for 899 ms before COMMIT",
-			"No busy timeout is set",
-			"let one connection do all the writing.\""},
-		(const char *const[4]){"BEGIN IMMEDIATE: SQLite"});
-
-	report = osp_report_new(&osp_allocator_default);
-	add_of(report, 8, 1, SHOP, "BEGIN", 0, 1, "");
-	add_of(report, 8, 1, SHOP, "SELECT a FROM t", 1, 2, "");
-	add_of(report, 7, 1, SHOP, "BEGIN IMMEDIATE", 3, 4, "");
-	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 10, 11, FAILED);
-	add_of(report, 8, 1, SHOP, "UPDATE t SET a = 2", 100, 101, FAILED);
-	assert_says(report,
-				(const char *const[4]){"with BEGIN IMMEDIATE: SQLite does not"},
-				(const char *const[4]){"No busy timeout"});
-}
-
-/* Transactions of two processes are different ones. A database in memory is not locked
- * by others. */
-static void
-test_sqlite_sessions(void **state)
-{
-	osp_report *report = osp_report_new(&osp_allocator_default);
-
-	(void) state;
-	add_of(report, 7, 1, SHOP, "BEGIN", 0, 1, "");
-	add_of(report, 7, 1, SHOP, "INSERT INTO t VALUES (1)", 1, 2, "");
-	add_of(report, 7, 1, SHOP, "INSERT INTO t VALUES (2)", 10, 500, "");
-	add_of(report, 8, 1, SHOP, "SELECT 1", 300, 301, "");
-	add_of(report, 7, 1, SHOP, "COMMIT", 501, 502, "");
-	add_of(report, 8, 1, SHOP, "SELECT 1", 700, 701, "");
-	assert_says(report,
-				(const char *const[4]){"\"findings\": ["},
-				(const char *const[4]){"client_pause"});
-
-	report = osp_report_new(&osp_allocator_default);
-	add_of(report, 7, 1, ":memory:", "BEGIN", 0, 1, "");
-	add_of(report, 7, 1, ":memory:", "COMMIT", 1000, 1001, "");
-	assert_says(report,
-				(const char *const[4]){"\"rule\": \"application\""},
-				(const char *const[4]){"held its locks"});
-
-	report = osp_report_new(&osp_allocator_default);
-	add_of(report, 7, 1, SHOP, "BEGIN", 0, 1, "");
-	add_of(report, 7, 1, SHOP, "UPDATE t SET a", 501, 502, "");
-	add_of(report, 7, 1, SHOP, "COMMIT", 602, 902, "");
-	assert_says(
-		report,
-		(const char *const[4]){"500 ms between BEGIN and UPDATE t SET a\""},
-		(const char *const[4]){NULL});
-}
-
 /* Adds statements of a transaction. Each takes each_ms, and there
  * is pause_ms after it. */
 static void
@@ -477,25 +217,27 @@ add_transactions(osp_report *report, const char *file, bool one, int each_ms,
 	int at = 10;
 	int i;
 
-	add_of(report, 7, 1, file, "BEGIN", 0, 1, "");
+	findings_add_sqlite(report, 7, 1, file, "BEGIN", 0, 1, "");
 	for (i = 0; i < 40; i++)
 	{
-		add_of(report,
-			   7,
-			   1,
-			   file,
-			   "INSERT INTO t VALUES (1)",
-			   at,
-			   at + each_ms,
-			   "");
+		findings_add_sqlite(report,
+							7,
+							1,
+							file,
+							"INSERT INTO t VALUES (1)",
+							at,
+							at + each_ms,
+							"");
 		at += each_ms + pause_ms;
 		if (one)
 			continue;
-		add_of(report, 7, 1, file, "COMMIT", at, at + commit_ms, "");
-		add_of(report, 7, 1, file, "BEGIN", at + commit_ms, at + commit_ms, "");
+		findings_add_sqlite(
+			report, 7, 1, file, "COMMIT", at, at + commit_ms, "");
+		findings_add_sqlite(
+			report, 7, 1, file, "BEGIN", at + commit_ms, at + commit_ms, "");
 		at += commit_ms;
 	}
-	add_of(report, 7, 1, file, "COMMIT", at, at + 1, "");
+	findings_add_sqlite(report, 7, 1, file, "COMMIT", at, at + 1, "");
 }
 
 /* The advice does not propose what the program already does. Commits do not count as
@@ -507,20 +249,22 @@ test_sqlite_repeats(void **state)
 
 	(void) state;
 	add_transactions(report, SHOP, true, 5, 0, 0);
-	assert_says(report,
-				(const char *const[4]){"They are in one transaction already",
-									   "make the indexes afterwards"},
-				(const char *const[4]){"executemany"});
+	findings_assert_says(
+		report,
+		(const char *const[4]){"They are in one transaction already",
+							   "make the indexes afterwards"},
+		(const char *const[4]){"executemany"});
 
 	report = osp_report_new(&osp_allocator_default);
 	add_transactions(report, SHOP, true, 5, 4, 0);
-	assert_says(report,
-				(const char *const[4]){"executemany", "161 ms between them\""},
-				(const char *const[4]){"in one transaction already"});
+	findings_assert_says(
+		report,
+		(const char *const[4]){"executemany", "161 ms between them\""},
+		(const char *const[4]){"in one transaction already"});
 
 	report = osp_report_new(&osp_allocator_default);
 	add_transactions(report, SHOP, false, 1, 0, 12);
-	assert_says(
+	findings_assert_says(
 		report,
 		(const char *const[4]){"with the commits between them: ",
 							   "481 ms between them, 481 ms of it COMMIT\"",
@@ -553,18 +297,18 @@ test_sqlite_bulk(void **state)
 	{
 		osp_report *report = osp_report_new(&osp_allocator_default);
 
-		add_of(report, 7, 1, SHOP, cases[i].begins, 0, 0, "");
+		findings_add_sqlite(report, 7, 1, SHOP, cases[i].begins, 0, 0, "");
 		for (n = 1; n < 100; n++)
-			add_of(report,
-				   7,
-				   1,
-				   SHOP,
-				   "INSERT INTO t VALUES (1)",
-				   n,
-				   n + 1,
-				   cases[i].stop);
-		add_of(report, 7, 1, SHOP, "COMMIT", 100, 101, "");
-		assert_says(
+			findings_add_sqlite(report,
+								7,
+								1,
+								SHOP,
+								"INSERT INTO t VALUES (1)",
+								n,
+								n + 1,
+								cases[i].stop);
+		findings_add_sqlite(report, 7, 1, SHOP, "COMMIT", 100, 101, "");
+		findings_assert_says(
 			report,
 			(const char *const[4]){cases[i].found ? "\"rule\": \"repeat\""
 												  : "\"findings\""},
@@ -589,18 +333,19 @@ test_sqlite_executemany(void **state)
 		osp_buf words;
 		int n;
 
-		add_of(report, 7, 1, SHOP, "INSERT INTO t VALUES (1)", 0, 0, row);
-		add_of(report, 7, 1, SHOP, "BEGIN", 1, 1, "");
+		findings_add_sqlite(
+			report, 7, 1, SHOP, "INSERT INTO t VALUES (1)", 0, 0, row);
+		findings_add_sqlite(report, 7, 1, SHOP, "BEGIN", 1, 1, "");
 		for (n = 2; n < 90; n++)
-			add_of(report,
-				   7,
-				   1,
-				   SHOP,
-				   "INSERT INTO t VALUES (1)",
-				   n,
-				   n + 1,
-				   tight ? row : "\"changes\": 1, ");
-		add_of(report, 7, 1, SHOP, "COMMIT", 100, 101, "");
+			findings_add_sqlite(report,
+								7,
+								1,
+								SHOP,
+								"INSERT INTO t VALUES (1)",
+								n,
+								n + 1,
+								tight ? row : "\"changes\": 1, ");
+		findings_add_sqlite(report, 7, 1, SHOP, "COMMIT", 100, 101, "");
 		findings_explain(report, &json, &words);
 		assert_true((strstr(json.ptr, "\"rule\": \"repeat\"") == NULL) ==
 					(tight != 0));
@@ -672,10 +417,11 @@ test_sqlite_scan_advice(void **state)
 	{
 		osp_report *report = osp_report_new(&osp_allocator_default);
 
-		add_of(report, 7, 1, SHOP, cases[i].statement, 0, 300, scan);
-		assert_says(report,
-					(const char *const[4]){cases[i].says},
-					(const char *const[4]){cases[i].not });
+		findings_add_sqlite(
+			report, 7, 1, SHOP, cases[i].statement, 0, 300, scan);
+		findings_assert_says(report,
+							 (const char *const[4]){cases[i].says},
+							 (const char *const[4]){cases[i].not });
 	}
 }
 
@@ -692,15 +438,15 @@ test_sqlite_files(void **state)
 
 	(void) state;
 	for (i = 0; i < 2; i++)
-		add_of(report,
-			   7,
-			   i,
-			   files[i],
-			   "SELECT a FROM t WHERE b LIKE '%x%'",
-			   400 * i,
-			   400 * i + 300,
-			   scan);
-	assert_says(
+		findings_add_sqlite(report,
+							7,
+							i,
+							files[i],
+							"SELECT a FROM t WHERE b LIKE '%x%'",
+							400 * i,
+							400 * i + 300,
+							scan);
+	findings_assert_says(
 		report,
 		(const char *const[4]){
 			"SQLite read whole tables, 400,000 rows of /srv/a.db, to return",
@@ -711,18 +457,19 @@ test_sqlite_files(void **state)
 
 	report = osp_report_new(&osp_allocator_default);
 	for (i = 0; i < 40; i++)
-		add_of(report,
-			   7,
-			   i % 2,
-			   files[i % 2],
-			   "SELECT a FROM t WHERE b = 1",
-			   10 * i,
-			   10 * i + 9,
-			   "");
-	assert_says(report,
-				(const char *const[4]){"ran 20 times in /srv/a.db, which",
-									   "ran 20 times in /srv/b.db, which"},
-				(const char *const[4]){NULL});
+		findings_add_sqlite(report,
+							7,
+							i % 2,
+							files[i % 2],
+							"SELECT a FROM t WHERE b = 1",
+							10 * i,
+							10 * i + 9,
+							"");
+	findings_assert_says(
+		report,
+		(const char *const[4]){"ran 20 times in /srv/a.db, which",
+							   "ran 20 times in /srv/b.db, which"},
+		(const char *const[4]){NULL});
 }
 
 static osp_status
@@ -785,18 +532,19 @@ test_sqlite_plan_of_any_file(void **state)
 	{
 		osp_report *report = osp_report_new(&osp_allocator_default);
 
-		add_of(report,
-			   7,
-			   1,
-			   cases[i].file,
-			   "SELECT a FROM t",
-			   0,
-			   300,
-			   "\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": "
-			   "1200000}, ");
-		assert_says(report,
-					(const char *const[4]){cases[i].says},
-					(const char *const[4]){cases[i].unsaid});
+		findings_add_sqlite(
+			report,
+			7,
+			1,
+			cases[i].file,
+			"SELECT a FROM t",
+			0,
+			300,
+			"\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": "
+			"1200000}, ");
+		findings_assert_says(report,
+							 (const char *const[4]){cases[i].says},
+							 (const char *const[4]){cases[i].unsaid});
 	}
 }
 
@@ -828,18 +576,19 @@ test_sqlite_plan_of_several(void **state)
 		osp_report *report = osp_report_new(&osp_allocator_default);
 		bool shown = cases[i].shown;
 
-		add_of(report,
-			   7,
-			   1,
-			   cases[i].file,
-			   cases[i].statement,
-			   0,
-			   300,
-			   "\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": "
-			   "1200000}, ");
-		assert_says(report,
-					(const char *const[4]){shown ? command : words},
-					(const char *const[4]){shown ? words : command});
+		findings_add_sqlite(
+			report,
+			7,
+			1,
+			cases[i].file,
+			cases[i].statement,
+			0,
+			300,
+			"\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": "
+			"1200000}, ");
+		findings_assert_says(report,
+							 (const char *const[4]){shown ? command : words},
+							 (const char *const[4]){shown ? words : command});
 	}
 }
 
@@ -852,18 +601,19 @@ test_sqlite_plan_without_shell(void **state)
 
 	(void) state;
 	assert_int_equal(setenv("PATH", "/nowhere:/no", 1), 0);
-	add_of(report,
-		   7,
-		   1,
-		   "/srv/a.db",
-		   "SELECT a FROM t",
-		   0,
-		   300,
-		   "\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": 1200000}, ");
-	assert_says(report,
-				(const char *const[4]){
-					"The command sqlite3 is in the package sqlite3."},
-				(const char *const[4]){NULL});
+	findings_add_sqlite(
+		report,
+		7,
+		1,
+		"/srv/a.db",
+		"SELECT a FROM t",
+		0,
+		300,
+		"\"stats\": {\"fullscan_steps\": 400000, \"vm_steps\": 1200000}, ");
+	findings_assert_says(report,
+						 (const char *const[4]){
+							 "The command sqlite3 is in the package sqlite3."},
+						 (const char *const[4]){NULL});
 	assert_int_equal(setenv("PATH", path, 1), 0);
 	free(path);
 }
@@ -885,11 +635,11 @@ test_sqlite_places(void **state)
 	osp_buf text;
 
 	(void) state;
-	add_of(report, 7, 1, "/srv/a/x.db", "SELECT 1", 0, 1, "");
+	findings_add_sqlite(report, 7, 1, "/srv/a/x.db", "SELECT 1", 0, 1, "");
 	assert_int_equal(draw_tree(report, &options, &text), OSP_OK);
 	assert_null(strstr(text.ptr, "pid"));
 	osp_buf_term(&text);
-	add_of(report, 8, 1, "/srv/b/x.db", "SELECT 2", 5, 6, "");
+	findings_add_sqlite(report, 8, 1, "/srv/b/x.db", "SELECT 2", 5, 6, "");
 	assert_int_equal(draw_tree(report, &options, &text), OSP_OK);
 	assert_non_null(strstr(text.ptr, "  pid 7, a/x.db  SELECT 1"));
 	assert_non_null(strstr(text.ptr, "  pid 8, b/x.db  SELECT 2"));
@@ -928,12 +678,12 @@ test_sqlite_pauses(void **state)
 		osp_buf json;
 		osp_buf words;
 
-		add_of(
+		findings_add_sqlite(
 			report, 1, 1, "a.db", "SELECT id FROM a", 0, 1000, cases[i].stop);
 
 		/* Another statement runs between the rows for 400 ms. */
 		if (i == 0)
-			add_of(report, 1, 1, "a.db", "VACUUM", 300, 700, "");
+			findings_add_sqlite(report, 1, 1, "a.db", "VACUUM", 300, 700, "");
 		findings_explain(report, &json, &words);
 		findings_assert_shares(json.ptr);
 		for (k = 0; k < 3; k++)
@@ -964,7 +714,8 @@ explain_unmeasured(const char *statement, const char *unmeasured, int count,
 						*unmeasured != '\0' ? "\", \"unmeasured\": \"" : "",
 						unmeasured,
 						"");
-		add_of(report, 1, 1, file, statement, i * 10, i * 10 + 10, stop);
+		findings_add_sqlite(
+			report, 1, 1, file, statement, i * 10, i * 10 + 10, stop);
 	}
 	findings_explain(report, json, &words);
 	osp_buf_term(&words);
@@ -1106,22 +857,23 @@ test_sqlite_slow_reader(void **state)
 	osp_buf words;
 
 	(void) state;
-	add_of(report,
-		   1,
-		   1,
-		   "/a.db",
-		   "SELECT a FROM t",
-		   0,
-		   2000,
-		   "\"rows\": 40, \"active_ms\": 50, ");
-	add_of(report,
-		   2,
-		   1,
-		   "/a.db",
-		   "INSERT INTO t VALUES (1)",
-		   500,
-		   2010,
-		   "\"changes\": 1, \"busy\": {\"count\": 9, \"ms\": 1500}, ");
+	findings_add_sqlite(report,
+						1,
+						1,
+						"/a.db",
+						"SELECT a FROM t",
+						0,
+						2000,
+						"\"rows\": 40, \"active_ms\": 50, ");
+	findings_add_sqlite(
+		report,
+		2,
+		1,
+		"/a.db",
+		"INSERT INTO t VALUES (1)",
+		500,
+		2010,
+		"\"changes\": 1, \"busy\": {\"count\": 9, \"ms\": 1500}, ");
 	findings_explain(report, &json, &words);
 	assert_non_null(strstr(json.ptr,
 						   "the holder, process 1: SELECT a FROM t, idle for "
@@ -1140,63 +892,6 @@ test_sqlite_slow_reader(void **state)
 	osp_buf_term(&json);
 }
 
-/* If two processes wait for each other, there are two causes. If others worked during a
- * wait, the finding says how long the wait was. */
-static void
-test_sqlite_lock_directions(void **state)
-{
-	osp_report *report = osp_report_new(&osp_allocator_default);
-	osp_buf json;
-	osp_buf words;
-	int i;
-
-	(void) state;
-	add_of(report,
-		   1,
-		   1,
-		   "/a.db",
-		   "BEGIN IMMEDIATE",
-		   0,
-		   1000,
-		   "\"busy\": {\"count\": 9, \"ms\": 990}, ");
-	for (i = 0; i < 9; i++)
-		add_of(report,
-			   2,
-			   1,
-			   "/a.db",
-			   "INSERT INTO t VALUES (1)",
-			   i * 110,
-			   i * 110 + 100,
-			   "\"changes\": 1, ");
-	add_of(report, 1, 1, "/a.db", "COMMIT", 1990, 2000, "");
-	add_of(report,
-		   2,
-		   1,
-		   "/a.db",
-		   "INSERT INTO t VALUES (1)",
-		   1100,
-		   2010,
-		   "\"changes\": 1, \"busy\": {\"count\": 9, \"ms\": 890}, ");
-	findings_explain(report, &json, &words);
-	findings_assert_shares(json.ptr);
-	assert_non_null(strstr(json.ptr,
-						   "1 statement waited 990 ms for it, which counts as "
-						   "550 ms of the trace, for others were at work "
-						   "meanwhile."));
-	assert_non_null(strstr(json.ptr, "1 statement waited 890 ms for it."));
-	assert_non_null(strstr(json.ptr,
-						   "BEGIN IMMEDIATE; meanwhile process 2 had the lock "
-						   "9 times, for 900 ms in all: INSERT"));
-	assert_non_null(strstr(json.ptr,
-						   "the holder, process 1: BEGIN IMMEDIATE, then idle "
-						   "for 990 ms before COMMIT"));
-	assert_non_null(
-		strstr(json.ptr, "commits after each row and begins again"));
-	assert_null(strstr(json.ptr, "wait longer"));
-	osp_buf_term(&json);
-	osp_buf_term(&words);
-}
-
 int
 main(void)
 {
@@ -1206,11 +901,6 @@ main(void)
 		cmocka_unit_test(test_sqlite_advice),
 		cmocka_unit_test(test_sqlite_sync_advice),
 		cmocka_unit_test(test_sqlite_sync_evidence),
-		cmocka_unit_test(test_sqlite_lock_holder),
-		cmocka_unit_test(test_sqlite_lock_holder_at_work),
-		cmocka_unit_test(test_sqlite_lock_holder_reads),
-		cmocka_unit_test(test_sqlite_lock_attempts),
-		cmocka_unit_test(test_sqlite_sessions),
 		cmocka_unit_test(test_sqlite_places),
 		cmocka_unit_test(test_sqlite_repeats),
 		cmocka_unit_test(test_sqlite_bulk),
@@ -1225,7 +915,6 @@ main(void)
 		cmocka_unit_test(test_sqlite_unmeasured),
 		cmocka_unit_test(test_sqlite_functions),
 		cmocka_unit_test(test_sqlite_slow_reader),
-		cmocka_unit_test(test_sqlite_lock_directions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
