@@ -123,9 +123,13 @@ report_closed(const osp_driver *driver, const char *connection_string,
 		return;
 	memcpy(plain, path, len);
 	plain[len] = '\0';
+
+	/* Whoever may make a missing directory has it made by the driver. */
+	if (cli_writable_path(plain))
+		return;
 	if (cli_home_is_missing(plain, home))
 		report_missing_home(shown, home);
-	else if (!cli_writable_path(plain))
+	else
 		(void) cli_error("the collector %s cannot be written to; the trace "
 						 "waits for it in the run directory",
 						 shown);

@@ -195,6 +195,9 @@ my @mistakes = (
 		OSPROFILER_CONNECTION_STRING => 'redis://127.0.0.1:1', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 2],
 	['run sqlite3 :memory: "select 1"', qr{\Aosprofiler: run: the collector sqlite:////dev/null/x/traces\.db cannot be written to; the trace waits for it in the run directory\n},
 		OSPROFILER_CONNECTION_STRING => 'sqlite:////dev/null/x/traces.db', OSPROFILER_RUN_DIR => "$dir/own.run", lines => 6],
+	# a home directory that is missing, and is made: nothing is wrong
+	['run sqlite3 :memory: "select 1"', qr{\Aosprofiler: run: 1 statement of SQLite\nTrace ID: },
+		HOME => "$dir/new.home", XDG_STATE_HOME => '', OSPROFILER_CONNECTION_STRING => '', OSPROFILER_RUN_DIR => "$dir/new.run", lines => 3],
 	['run --hmac-key a,b true', qr/--hmac-key is one key/],
 	['run true', qr/No such file/, OSPROFILER_HMAC_KEYS_FILE => "$dir/no.keys"],
 	['run -- --follow true', qr/cannot run '--follow'/],
