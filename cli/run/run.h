@@ -255,9 +255,10 @@ osp_status run_server_fetch(const run_state *run, char waiting[RUN_WAITING_MAX],
 
 /*
  * Notes for `trace show` how much of the command's time is outside the trace,
- * if that is much.
+ * if that is much, and how many threads or processes are, for lack of a ring.
  */
-void run_note_outside(const run_state *run, int64_t ended_ns);
+void run_note_outside(const run_state *run, uint64_t untraced,
+					  int64_t ended_ns);
 
 /* --- run_losses.c --- */
 

@@ -294,7 +294,7 @@ finish_trace(run_state *run, const osp_run_totals *totals, bool delivered,
 						run->collector,
 						run->base_id,
 						delivered ? "" : "not everything was delivered");
-	run_note_outside(run, ended_ns);
+	run_note_outside(run, stat->untraced, ended_ns);
 	if (!run->args->quiet)
 		print_trace_id(run, delivered || stat->shipped > 0);
 }

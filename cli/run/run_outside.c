@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * run_outside.c
- *	  The time of a command before its first operation and after its last one,
- *	  which is not in the trace.
+ *	  What is not in the trace of a command: the time before its first operation
+ *	  and after its last one, and what found no room for its points.
  */
 #include "run/run.h"
 
@@ -18,17 +18,18 @@
 #define OUTSIDE_MIN_NS (100 * INT64_C(1000000))
 #define OUTSIDE_PART   5
 
-void
-run_note_outside(const run_state *run, int64_t ended_ns)
+#define TEXT_MAX 512
+
+/* Adds the time outside, if it is much. */
+static void
+add_time(osp_buf *text, const run_follow *follow, int64_t ended_ns)
 {
-	const run_follow *follow = &run->follow;
 	int64_t took_ns = ended_ns - follow->start_ns;
 	int64_t before_ns = follow->first_ns - follow->start_ns;
 	int64_t after_ns = ended_ns - follow->last_ns;
 	char took[OSP__DURATION_MAX];
 	char before[OSP__DURATION_MAX];
 	char after[OSP__DURATION_MAX];
-	char text[256];
 
 	if (before_ns < 0)
 		before_ns = 0;
@@ -40,12 +41,30 @@ run_note_outside(const run_state *run, int64_t ended_ns)
 	osp__duration_text(took_ns, took);
 	osp__duration_text(before_ns, before);
 	osp__duration_text(after_ns, after);
-	(void) snprintf(text,
-					sizeof(text),
-					"the command took %s: %s before its first operation, %s "
-					"after its last one",
-					took,
-					before,
-					after);
-	cli_outside_note(&run->config, run->base_id, text);
+	osp_buf_addf(text,
+				 "%sthe command took %s: %s before its first operation, %s "
+				 "after its last one",
+				 text->len > 0 ? "; " : "",
+				 took,
+				 before,
+				 after);
+}
+
+void
+run_note_outside(const run_state *run, uint64_t untraced, int64_t ended_ns)
+{
+	osp_buf text;
+
+	osp_buf_init(&text, &osp_allocator_default, TEXT_MAX);
+	if (untraced > 0)
+		osp_buf_addf(&text,
+					 "what %llu thread%s or process%s did, which could make no "
+					 "ring for points",
+					 (unsigned long long) untraced,
+					 untraced == 1 ? "" : "s",
+					 untraced == 1 ? "" : "es");
+	add_time(&text, &run->follow, ended_ns);
+	if (text.len > 0 && osp_buf_status(&text) == OSP_OK)
+		cli_outside_note(&run->config, run->base_id, text.ptr);
+	osp_buf_term(&text);
 }

@@ -195,7 +195,11 @@ END
 	is($status, 0, 'a part of the command may write no file');
 	like($err, qr/the trace is not complete: 1 thread or process of the command could make no ring/,
 		'which is said');
-	like($err, qr/^Trace ID: /m, 'beside the trace');
+	my ($id) = $err =~ /^Trace ID: (\S+)$/m;
+	ok($id, 'beside the trace');
+	($status, $out, $err) = bash("$build/bin/osprofiler trace show --connection-string sqlite:///$dir/part.db " . ($id // 'none'));
+	like($out, qr/^Outside of the trace: what 1 thread or process did, which could make no ring for points[.;]/m,
+		'... which says it, too') or diag($out, $err);
 }
 
 # The store cannot be written: everything is kept, and the reason is said.
