@@ -78,18 +78,14 @@ is_sqlite(const osp_sql_lexer *lexer)
 	return lexer->dialect == OSP_SQL_SQLITE;
 }
 
-/* Finds the end of the line comment at p: its newline, or the end of the text. */
+/* Finds the end of the line comment at p: its newline, or the end of the text. Nothing
+ * behind that end is read, because many lines may end with a carriage return. */
 static const char *
 skip_line_comment(const osp_sql_lexer *lexer, const char *p)
 {
-	const char *line = memchr(p, '\n', (size_t) (lexer->end - p));
-	const char *stop = line != NULL ? line : lexer->end;
-	const char *cr;
-
-	if (is_sqlite(lexer))
-		return stop;
-	cr = memchr(p, '\r', (size_t) (stop - p));
-	return cr != NULL ? cr : stop;
+	while (p < lexer->end && *p != '\n' && (*p != '\r' || is_sqlite(lexer)))
+		p++;
+	return p;
 }
 
 /*

@@ -241,6 +241,30 @@ test_first_word(void **state)
 	}
 }
 
+/* Lines may end with a carriage return alone. The rest of the text must not be searched
+ * for a newline from each of them: that would take minutes. */
+static void
+test_many_lines(void **state)
+{
+	static const char line[] = "-- \r";
+	const size_t len = 16000000;
+	char *text = malloc(len);
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+	size_t count = 0;
+	size_t i;
+
+	(void) state;
+	assert_non_null(text);
+	for (i = 0; i < len; i++)
+		text[i] = line[i % 4];
+	osp_sql_lexer_init(&lexer, osp_str_n(text, len), OSP_SQL_POSTGRES);
+	while (osp_sql_next(&lexer, &token))
+		count += token.kind == OSP_SQL_COMMENT;
+	assert_int_equal(count, len / 4);
+	free(text);
+}
+
 int
 main(void)
 {
@@ -250,6 +274,7 @@ main(void)
 		cmocka_unit_test(test_sqlite),
 		cmocka_unit_test(test_ends_plain),
 		cmocka_unit_test(test_first_word),
+		cmocka_unit_test(test_many_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
