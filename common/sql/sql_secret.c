@@ -133,6 +133,18 @@ has_escaped_ascii(osp_str text, osp_sql_dialect dialect)
  * search for it ends there, so that it costs no more where many names do. */
 #define NAME_LENGTH_MAX 128
 
+/* A comment between two words of a statement in a string is passed over if it has at most
+ * so many bytes, so that many that are not closed cost no more. */
+#define INNER_COMMENT_MAX 1024
+
+/* A name without quotes that was read, so that it is not read again from each of its
+ * dollar signs. */
+typedef struct long_name
+{
+	const char *begin;
+	const char *end;
+} long_name;
+
 /* Reads the words of a text one after the other; a dot counts as a word. */
 typedef struct flat
 {
@@ -140,7 +152,9 @@ typedef struct flat
 	const char *pos;
 	const char *end;
 	osp_str word;
+	bool inner;          /* pass over comments within strings, too */
 	const char *unicode; /* last_unicode_escapes() of the text */
+	long_name *known;
 } flat;
 
 /* The next part of the text that is not a comment. */
@@ -156,6 +170,50 @@ next_part(flat *f)
 	return true;
 }
 
+/* Passes over what an escape in a string has behind its backslash, if that is a letter or
+ * digit, as in E'\nSET'. */
+static const char *
+pass_escape(const char *p, const char *end)
+{
+	const char *stop = p + 1;
+	size_t max = *p == 'x' ? 3 : *p == 'u' ? 5 : *p == 'U' ? 9 : 1;
+
+	if (is_between(*p, '0', '7'))
+	{
+		while (stop < end && stop < p + 3 && is_between(*stop, '0', '7'))
+			stop++;
+		return stop;
+	}
+	if (max == 1)
+		return strchr("bfnrtv", *p) != NULL ? stop : p;
+	while (stop < end && stop < p + max && osp__hex_value(*stop) >= 0)
+		stop++;
+	return stop;
+}
+
+/* Passes over the comment that begins at the present position, if one does that is not
+ * too long. A line may end with an escaped newline. */
+static bool
+pass_inner_comment(flat *f)
+{
+	const char *p = f->pos;
+	const char *limit = f->end;
+
+	if (limit - p > INNER_COMMENT_MAX)
+		limit = p + INNER_COMMENT_MAX;
+	if (limit - p < 2 || (memcmp(p, "/*", 2) != 0 && memcmp(p, "--", 2) != 0))
+		return false;
+	if (p[0] == '/')
+		p = memmem(p + 2, (size_t) (limit - p) - 2, "*/", 2);
+	else
+		while (p < limit && *p != '\n' && *p != '\r' && *p != '\\')
+			p++;
+	if (p == NULL || p == limit)
+		return false;
+	f->pos = *p == '*' ? p + 2 : p;
+	return true;
+}
+
 static bool
 next_flat(flat *f)
 {
@@ -165,7 +223,13 @@ next_flat(flat *f)
 	{
 		while (f->pos < f->end && !osp_sql_is_word_char(*f->pos) &&
 			   *f->pos != '.')
-			f->pos++;
+		{
+			if (f->inner && pass_inner_comment(f))
+				continue;
+			if (*f->pos++ == '\\' && f->pos < f->end &&
+				f->lexer.dialect != OSP_SQL_SQLITE)
+				f->pos = pass_escape(f->pos, f->end);
+		}
 		if (f->pos < f->end)
 			break;
 		if (!next_part(f))
@@ -250,24 +314,38 @@ end_of_name(const flat *f, const char *quotes)
 		if (close != NULL)
 			return close;
 	}
+	if (p >= f->known->begin && p < f->known->end)
+		return f->known->end;
+	f->known->begin = p;
 	while (p < f->lexer.end && (osp_sql_is_word_char(*p) || *p == '$'))
 		p++;
+	f->known->end = p;
 	return p;
 }
 
-/* Is there a dot in this name, or directly behind it, perhaps after its quote? Called
- * at the first word of the name, behind another word. */
+/* Reads the word behind a name. Called at the first word of the name. */
 static bool
-goes_on(flat *f, const char *quotes)
+pass_name(flat *f, const char *end)
 {
+	f->pos = end < f->end ? end : f->end;
+	return next_flat(f);
+}
+
+/* Is there a dot in this name, or directly behind it, perhaps after its quote? Called
+ * at the first word of the name, behind another word. With dot_inside, one in quotes
+ * counts, too. */
+static bool
+goes_on(flat *f, const char *quotes, bool dot_inside)
+{
+	const char *begin = f->word.ptr;
 	const char *end = end_of_name(f, quotes);
 	const char *p = end;
 
-	do
-		if (!next_flat(f))
-			return false;
-	while (f->word.ptr < end && !is(f->word, "."));
-	if (!is(f->word, "."))
+	/* A longer name has no quotes, and so no dot. */
+	if (dot_inside && end - begin <= NAME_LENGTH_MAX + 1 &&
+		memchr(begin, '.', (size_t) (end - begin)) != NULL)
+		return true;
+	if (!pass_name(f, end) || !is(f->word, "."))
 		return false;
 	while (p < f->word.ptr && (osp_sql_is_space(*p) || ends_name(*p)))
 		p++;
@@ -285,11 +363,11 @@ sets_own_setting(flat f)
 		return false;
 	name = f;
 	if ((is(f.word, "local") || is(f.word, "session")) &&
-		!goes_on(&name, SETTING_QUOTES))
+		!goes_on(&name, SETTING_QUOTES, true))
 		if (!next_flat(&f))
 			return false;
 	return (f.unicode != NULL && f.unicode >= f.word.ptr) ||
-		   goes_on(&f, SETTING_QUOTES);
+		   goes_on(&f, SETTING_QUOTES, true);
 }
 
 /*
@@ -305,7 +383,7 @@ names_a_key(flat f)
 	if (!next_flat(&f))
 		return false;
 	name = f.word;
-	if (goes_on(&f, PRAGMA_QUOTES) && next_flat(&f))
+	if (goes_on(&f, PRAGMA_QUOTES, false) && next_flat(&f))
 		name = f.word;
 	return (osp_sql_holds(name, "key") && !osp_sql_holds(name, "foreign_")) ||
 		   osp_sql_holds(name, "cipher") || is(name, "activate_extensions");
@@ -321,6 +399,12 @@ describes_an_object(flat f)
 		if (is(f.word, "on"))
 			return names_an_object(f);
 	return false;
+}
+
+static bool
+precedes(flat f, const char *word)
+{
+	return next_flat(&f) && is(f.word, word);
 }
 
 /* Does the present word begin something that sets a secret? */
@@ -340,35 +424,56 @@ sets_secret(const flat *f, osp_str before, bool attaches)
 		return names_a_key(*f);
 	if (is(f->word, "program"))
 		return is(before, "to") || is(before, "from");
+	if (f->inner && (is(f->word, "to") || is(f->word, "from")))
+		return precedes(*f, "program");
 	if (attaches && osp_sql_holds(f->word, "key"))
 		return true;
 	return is_one_of(f->word, always);
 }
 
-/*
- * Does the text have a statement that sets a secret? comments: skip the parts that are
- * comments by the rules of the dialect; else treat no part as a comment.
- */
+/* How the search for statements that set a secret treats comments. */
+typedef enum comment_use
+{
+	COMMENTS_READ,    /* no part is a comment */
+	COMMENTS_SKIPPED, /* those that are comments by the rules of the dialect */
+	COMMENTS_INNER /* also those within strings, such as the body of a function,
+					   * between the words of a statement */
+} comment_use;
+
+/* Does the text have a statement that sets a secret? */
 static bool
-is_sensitive(osp_str text, osp_sql_dialect dialect, bool comments)
+is_sensitive(osp_str text, osp_sql_dialect dialect, comment_use comments)
 {
 	osp_str before = OSP_STR("");
+	long_name known = {NULL, NULL};
 	bool attaches = false;
 	flat f;
 
 	osp_sql_lexer_init(&f.lexer, text, dialect);
 	f.pos = f.end = text.ptr;
+	f.inner = false;
 	f.unicode = last_unicode_escapes(text);
-	if (!comments)
+	f.known = &known;
+	if (comments != COMMENTS_SKIPPED)
 		f.end = f.lexer.pos = f.lexer.end;
 	while (next_flat(&f))
 	{
-		if (sets_secret(&f, before, attaches))
+		flat ahead = f;
+
+		ahead.inner = comments == COMMENTS_INNER;
+		if (sets_secret(&ahead, before, attaches))
 			return true;
 		attaches |= is(f.word, "attach") || is(f.word, "vacuum");
 		before = f.word;
 	}
 	return false;
+}
+
+static bool
+may_have_comment(osp_str text)
+{
+	return memmem(text.ptr, text.len, "/*", 2) != NULL ||
+		   memmem(text.ptr, text.len, "--", 2) != NULL;
 }
 
 /* Is it the first word of a query, or of a statement that only begins or ends a
@@ -576,6 +681,7 @@ executes(osp_str text, osp_sql_dialect dialect)
 			return true;
 	osp_sql_lexer_init(&f.lexer, text, dialect);
 	f.pos = f.end = text.ptr;
+	f.inner = false;
 	while (next_flat(&f))
 		if (executes_prepared(f) || prepares_as_other(f))
 			return true;
@@ -645,8 +751,10 @@ osp_sql_secret_with(osp_str text, osp_sql_dialect dialect, unsigned found)
 {
 	bool query = osp_sql_is_query(text, dialect);
 
-	if (!query && (is_sensitive(text, dialect, false) ||
-				   is_sensitive(text, dialect, true)))
+	if (!query && (is_sensitive(text, dialect, COMMENTS_READ) ||
+				   is_sensitive(text, dialect, COMMENTS_SKIPPED) ||
+				   (may_have_comment(text) &&
+					is_sensitive(text, dialect, COMMENTS_INNER))))
 		return OSP_SQL_SENSITIVE;
 	if ((found & OSP_SQL_HAS_PARAMS) != 0)
 		return OSP_SQL_SENSITIVE;

@@ -164,6 +164,8 @@ test_harmless(void **state)
 		{PG, "SET LOCAL work_mem TO '1MB'", NULL},
 		{PG, "CREATE TABLE t (a text DEFAULT 'x')", NULL},
 		{PG, "DO $$ BEGIN RAISE NOTICE 'x'; END $$", NULL},
+		{PG, "DO $$ BEGIN -- a\nSET -- b\nx = 'y'; END $$", NULL},
+		{PG, "DO E'BEGIN\\nSET x = 1;\\nEND'", NULL},
 		{PG, "COPY t FROM '/tmp/x'", NULL},
 		{PG, "BEGIN; UPDATE t SET a = 'x'; COMMIT", NULL},
 		{PG, "UPDATE t SET a.b = 'x'", NULL},
@@ -253,6 +255,29 @@ test_masked(void **state)
 		{PG, "SET \"myapp.pin\" = LEAK", "SET \"myapp.pin\" = '***'"},
 		{PG, "DO $$ BEGIN SET session.pin = 'LEAK'; END $$", "DO '***'"},
 		{PG, "DO 'BEGIN SET my$app.pin = ''LEAK''; END'", "DO '***'"},
+		{PG, "DO $$ BEGIN SET /* a b */ my.pin = 'LEAK'; END $$", "DO '***'"},
+		{PG, "DO $$ BEGIN SET -- a b\n my.pin = 'LEAK'; END $$", "DO '***'"},
+		{PG, "DO $$ BEGIN SET my /*x*/ . pin = 'LEAK'; END $$", "DO '***'"},
+		{PG, "DO E'BEGIN SET -- a\\n my.pin = 1; END'", "DO '***'"},
+		{PG,
+		 "DO $$ BEGIN PERFORM '--'; SET /* a */ my.pin = 'LEAK'; END $$",
+		 "DO '***'"},
+		{PG,
+		 "DO $$ BEGIN COPY t FROM /* a */ PROGRAM 'LEAK'; END $$",
+		 "DO '***'"},
+		{PG,
+		 "DO $$ BEGIN ALTER /* a b c d e f */ ROLE b VALID UNTIL 'LEAK'; END $$",
+		 "DO '***'"},
+		{PG,
+		 "DO $$ BEGIN COMMENT ON /* a b c d e */ ROLE b IS 'LEAK'; END $$",
+		 "DO '***'"},
+		{PG, "DO E'BEGIN\\nSET my.pin = \\'LEAK\\'; END'", "DO '***'"},
+		{PG, "DO E'BEGIN\\r\\nSET my.pin = \\'LEAK\\'; END'", "DO '***'"},
+		{PG, "DO E'BEGIN SET\\tmy.pin = \\'LEAK\\'; END'", "DO '***'"},
+		{PG, "DO E'BEGIN\\012SET my.pin = \\'LEAK\\'; END'", "DO '***'"},
+		{PG, "DO E'BEGIN\\x0aSET my.pin = \\'LEAK\\'; END'", "DO '***'"},
+		{PG, "DO E'BEGIN\\u000aSET my.pin = \\'LEAK\\'; END'", "DO '***'"},
+		{PG, "DO E'COPY t FROM\\nPROGRAM \\'LEAK\\''", "DO '***'"},
 		{PG,
 		 "ALTER FUNCTION f() SET session.pin = 'LEAK'",
 		 "ALTER FUNCTION f() SET session.pin = '***'"},
@@ -389,6 +414,8 @@ test_masked(void **state)
 		{PG, "SELECT 'trace_hmac=''LEAK'''", "SELECT '***'"},
 		{LITE, "PRAGMA key='LEAK'", "PRAGMA key= '***'"},
 		{LITE, "PRAGMA key = LEAK;", "PRAGMA key = '***';"},
+		{LITE, "PRAGMA \"a.b\".key = LEAK", "PRAGMA \"a.b\".key = '***'"},
+		{LITE, "PRAGMA [a.b c].key = LEAK", "PRAGMA [a.b c].key = '***'"},
 		{LITE, "PRAGMA main.rekey(\"LEAK\")", "PRAGMA main.rekey( '***'"},
 		{LITE,
 		 "pragma hexkey=x'LEAK'; SELECT 1",
@@ -938,8 +965,14 @@ test_many_uris(void **state)
 static void
 test_many_names(void **state)
 {
-	static const char *const parts[] = {
-		"SET \"\"a ", "PRAGMA [a ", "PRAGMA ``a ", "SET a "};
+	static const char *const parts[] = {"SET \"\"a ",
+										"PRAGMA [a ",
+										"PRAGMA ``a ",
+										"SET a ",
+										"SET$",
+										"SET a$",
+										"SET /* ",
+										"CREATE -- "};
 	const size_t len = 500000;
 	size_t i;
 
