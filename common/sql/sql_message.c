@@ -368,15 +368,54 @@ value_of(osp_str string)
 	return osp_str_n(open + 1, (size_t) (close - open - 1));
 }
 
-/* Is this text in the message, in small or large letters? PostgreSQL folds names. */
-static bool
-quotes(osp_str message, osp_str value)
+/* How many places of a message are compared with the strings of a statement. Beyond
+ * that the message counts as one that quotes a string: it is not worth seconds. */
+#define PLACES_MAX 20000000
+
+/* A message that strings are looked for in. */
+typedef struct searched
+{
+	osp_str message;
+	uint32_t
+		pairs[32]; /* which pairs of characters it has, whatever their case */
+	size_t places; /* that may still be compared */
+} searched;
+
+static unsigned
+fold(char c)
+{
+	return (unsigned char) c & 31;
+}
+
+static void
+find_pairs(searched *in)
 {
 	size_t i;
 
-	for (i = 0; i + value.len <= message.len; i++)
-		if (strncasecmp(message.ptr + i, value.ptr, value.len) == 0)
+	memset(in->pairs, 0, sizeof(in->pairs));
+	for (i = 0; i + 1 < in->message.len; i++)
+		in->pairs[fold(in->message.ptr[i])] |= UINT32_C(1)
+											   << fold(in->message.ptr[i + 1]);
+}
+
+/* Is this text, of two characters or more, in the message, in small or large letters?
+ * PostgreSQL folds names. */
+static bool
+quotes(searched *in, osp_str value)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < value.len; i++)
+		if ((in->pairs[fold(value.ptr[i])] >> fold(value.ptr[i + 1]) & 1) == 0)
+			return false;
+	for (i = 0; i + value.len <= in->message.len; i++)
+	{
+		if (in->places == 0)
 			return true;
+		in->places--;
+		if (strncasecmp(in->message.ptr + i, value.ptr, value.len) == 0)
+			return true;
+	}
 	return false;
 }
 
@@ -405,7 +444,9 @@ quotes_string(osp_str message, osp_str statement, osp_sql_dialect dialect)
 {
 	osp_sql_lexer lexer;
 	osp_sql_token token;
+	searched in = {.message = message, .places = PLACES_MAX};
 
+	find_pairs(&in);
 	osp_sql_lexer_init(&lexer, statement, dialect);
 	while (osp_sql_next(&lexer, &token))
 	{
@@ -414,7 +455,7 @@ quotes_string(osp_str message, osp_str statement, osp_sql_dialect dialect)
 		if (token.kind != OSP_SQL_STRING || token.open)
 			continue;
 		value = longest_part(value_of(token.text));
-		if (value.len > 1 && quotes(message, value))
+		if (value.len > 1 && quotes(&in, value))
 			return true;
 	}
 	return false;

@@ -587,6 +587,42 @@ test_quoted_strings(void **state)
 						 cases[i].quotes);
 }
 
+/* Strings that are nearly in the message do not take seconds: a message that was not
+ * searched for all of them counts as one that quotes one. */
+static void
+test_many_strings(void **state)
+{
+	static const char *const strings[] = {"'xy',", "'aab',", "'aaa',"};
+	const size_t len = 1000000;
+	const size_t message_len = 100000;
+	char *text = malloc(len);
+	char *message = malloc(message_len);
+	size_t i;
+	size_t n;
+
+	(void) state;
+	assert_non_null(text);
+	assert_non_null(message);
+	memset(message, 'a', message_len);
+	message[1] = 'b';
+	for (i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
+	{
+		size_t size = strlen(strings[i]);
+
+		for (n = 0; n + size <= len; n += size)
+			memcpy(text + n, strings[i], size);
+		assert_int_equal(osp_sql_quotes_string(osp_str_n(message, message_len),
+											   osp_str_n(text, n),
+											   OSP_SQL_POSTGRES_ANY),
+						 i > 0);
+	}
+	assert_false(osp_sql_quotes_string(OSP_STR("a short message"),
+									   osp_str_n(text, len),
+									   OSP_SQL_POSTGRES_ANY));
+	free(message);
+	free(text);
+}
+
 static void
 test_places(void **state)
 {
@@ -630,6 +666,7 @@ main(void)
 		cmocka_unit_test(test_messages_of_sqlite),
 		cmocka_unit_test(test_deadlocks),
 		cmocka_unit_test(test_quoted_strings),
+		cmocka_unit_test(test_many_strings),
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_details),
 		cmocka_unit_test(test_places),
