@@ -210,7 +210,8 @@ trace_of(const PGPROC *proc, osp_uuid *trace)
 
 /* Masks the text of another backend, which may hold a secret even if the backend is
  * never traced. In a text that was cut, the words that reveal a secret may be missing,
- * so all constants are removed. */
+ * so all constants are removed. The text may be one that did not parse: it is if the
+ * transaction failed, as behind a savepoint, which leaves the lock held. */
 static void
 mask_text(pgospLockPeer *peer)
 {
@@ -221,7 +222,7 @@ mask_text(pgospLockPeer *peer)
 	osp_sql_recording how = {
 		.dialect = OSP_SQL_POSTGRES_ANY,
 		.detail = OSP_STATEMENT_FULL,
-		.parsed = true,
+		.broken = peer->state == STATE_IDLEINTRANSACTION_ABORTED,
 		.built = len >= max - 1,
 	};
 	osp_sql_recorded recorded;

@@ -32,15 +32,16 @@ sub session
 	return PgWire->new($node->host . '/.s.PGSQL.' . $node->port, database => 'postgres', user => $user);
 }
 
-# What a wait says of the statement that holds the lock.
+# What a wait says of the statement that holds the lock, or of one that failed behind it.
 sub recorded
 {
-	my ($sql) = @_;
+	my ($sql, $fails) = @_;
 	my ($holder, $waiter, $context) = (session(), session(), context());
 
 	$waiter->simple(set_context($context));
 	$holder->simple('BEGIN');
 	is(state_of($holder->simple(encode('UTF-8', $sql))), 'none', 'the statement runs');
+	$holder->simple('SAVEPOINT a'), $holder->simple($fails) if defined $fails;
 	$waiter->query('UPDATE wt SET n = 1')->send;
 	$node->poll_query_until('postgres',
 		"SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'transactionid'");
@@ -79,6 +80,16 @@ foreach my $size (300, 1024, 4096)
 	}
 	is(recorded("update wt set b='kept', n=17 where a=1"), "update wt set b='kept', n=17 where a=1",
 		"$size: a text that is whole stays");
+}
+
+# A statement that failed leaves the lock of a savepoint's transaction held.
+foreach my $sql ("ALTR ROL bob PASWORD 'hunter2'", "UPSERT wt 1 \"hunter2\"", "SELECT 1; SELEC 'hunter2'",
+	"ALTER ROL b PIN '1' 'hunter2")
+{
+	my $text = recorded("update wt set b='kept' where a=1", $sql);
+
+	unlike($text, qr/hunter2/, "no constant of $sql");
+	isnt($text, 'none', '... but what it does');
 }
 
 $node->stop;
