@@ -23,6 +23,7 @@ static const text_word words[] = {
 	{"passw", NAMES},
 	{"pass?phrase", NAMES},
 	{"pass~=", NAMES},
+	{"pass~:=", NAMES},
 	{"pass\"~^", NAMES},
 	{"pass\";s:", NAMES},
 	{"authorization~^", NAMES},

@@ -346,6 +346,7 @@ test_masked(void **state)
 		 "SELECT '\"{\\\"Authorization\\\":\\\"LEAK\\\"}\"'",
 		 "SELECT '***'"},
 		{PG, "SELECT 'user=u pass = LEAK'", "SELECT '***'"},
+		{PG, "SELECT f(pass := 'LEAK')", "SELECT f(pass := '***')"},
 		{PG, "SELECT '{\"pass\": \"LEAK\"}'", "SELECT '***'"},
 		{PG, "SELECT '{''pass'': ''LEAK''}'", "SELECT '***'"},
 		{PG, "SELECT '\"{\\\"pass\\\":\\\"LEAK\\\"}\"'", "SELECT '***'"},
