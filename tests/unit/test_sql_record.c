@@ -372,6 +372,8 @@ test_masked(void **state)
 		{OSP_SQL_SQLITE,
 		 "SELECT '{\"p\\u0061ssword\": \"LEAK\"}'",
 		 "SELECT '***'"},
+		{PG, "SELECT E'p\\assword LEAK'", "SELECT '***'"},
+		{PG, "SELECT E'a\\n\\tb\\\\d'", "SELECT E'a\\n\\tb\\\\d'"},
 		{PG, "SELECT '\\055', E'p\\x61ssword LEAK'", "SELECT '***', '***'"},
 		{PG, "SELECT 'redis://u:%4cEAK@h'", "SELECT '***'"},
 		{PG, "SELECT 'redis://u:LEAK@[::1]:5/'", "SELECT '***'"},
