@@ -235,21 +235,39 @@ function endedText({ by, time_ms: ms, count, session }) {
   return `${which} after ${durationText(ms * 1e6)} by ${by}.`;
 }
 
+const OPEN_STATES = {
+  running: 'Still running', unfinished: 'Not finished, running or lost',
+  'end lost': 'Not finished, end lost', interrupted: 'Interrupted',
+};
+
+// The operation at which the trace is not finished.
+const unfinishedWords = ({ state, begun, operation, what, waits_for: lock, count }) => el('p.ended', {},
+  `${OPEN_STATES[state]}, begun at ${begun.split('T')[1].slice(0, 12)} UTC: `,
+  el('button.link', {
+    type: 'button', title: 'Show it in the waterfall', onclick: () => goToOperation(operation),
+  }, visibleNodes(what)),
+  lock && ['; it waits for ', visibleNodes(lock)],
+  count > 1 && `; and ${pluralText(count - 1, 'other')}`, '.');
+
+const goesOn = (unfinished) => unfinished && unfinished.state !== 'interrupted';
+
 export function makeCauses() {
   const {
     findings, longest, not_explained: rest, not_explained_parts: parts, measure_nodes: measure, ended,
+    unfinished,
   } = trace.explained;
   const section = el('section.causes', { 'aria-label': 'Why it took so long' });
 
   if (trace.count === 0)
     return section;
   if (findings.length + longest.length === 0)
-    return replaceIn(section, el('p.dim', {},
+    return replaceIn(section, unfinished && unfinishedWords(unfinished), el('p.dim', {},
       'Nothing stands out: no known cause took both 5 % of the time and 10 ms.'),
     parts.length > 0 && el('p.dim', {}, 'Where the time went: ', restParts(parts)));
-  return replaceIn(section,
+  return replaceIn(section, unfinished && unfinishedWords(unfinished),
     el('details.causes-fold', { open: true }, el('summary', {},
-      el('h2', {}, `Why it took ${durationText(trace.total)}`)),
+      el('h2', {}, `Why it took ${durationText(trace.total)}`,
+        goesOn(unfinished) && ' until the last point that is here')),
     ended && el('p.ended', {}, endedText(ended)),
     el('ol', {}, makeCards().map(makeCard),
       el('li.cause.rest', {},

@@ -22,8 +22,9 @@
  */
 #define SILENCE_MAX_S 3600
 
-/* The number of lines at the top of a tree: its head and the headings. */
-#define HEAD_LINES 3
+/* The number of lines at the top of a tree: its head, which says what is still running,
+ * and the headings. */
+#define HEAD_LINES 4
 
 /*
  * Control sequences of terminals: switch to a screen for this program and back,

@@ -18,6 +18,7 @@
 
 #include "osprofiler/notification.h"
 #include "report/report_line.h"
+#include "report/report_unfinished.h"
 #include "report/statement_shape.h"
 #include "report/terminal_text.h"
 
@@ -652,18 +653,42 @@ draw_session(osp__drawing *d)
 	osp_buf_add_char(d->out, '\n');
 }
 
+/* Draws which operation is open, if the trace is not finished. */
+static void
+draw_unfinished(osp__drawing *d, const osp__unfinished *found)
+{
+	if (found->node == NULL || d->status != OSP_OK)
+		return;
+	osp_buf_reset(&d->decoded);
+	d->status =
+		osp__report_say_unfinished(d->report, found, &d->what, &d->decoded);
+	d->columns = 0;
+	(void) fit(
+		d, &d->place, osp_buf_str(&d->decoded), osp__draw_room(d) + OSP__GAP);
+	osp__draw_color(d, OSP__COLOR_WARN);
+	osp_buf_add_str(d->out, osp_buf_str(&d->place.text));
+	osp__draw_color_end(d, OSP__COLOR_WARN);
+	osp_buf_add_char(d->out, '\n');
+}
+
 static void
 draw_header(osp__drawing *d)
 {
 	const osp_report *report = d->report;
 	char text[OSP_TIMESTAMP_LEN + sizeof(" UTC")];
+	osp__unfinished unfinished = {.node = NULL};
 
 	d->columns = 0;
+	if (d->options.times && d->status == OSP_OK)
+		d->status =
+			osp__report_find_unfinished(d->report, &d->what, &unfinished);
 	if (d->options.times || d->options.ids)
 		add_id(d);
 	if (d->options.times && report->any_point)
 	{
 		osp__duration_text(d->total_ns, text);
+		if (osp__goes_on(&unfinished))
+			(void) strncat(text, " so far", sizeof(text) - strlen(text) - 1);
 		add_head(d, OSP__COLOR_TIME, text);
 	}
 	add_count(d,
@@ -689,6 +714,7 @@ draw_header(osp__drawing *d)
 		add_head(d, OSP__COLOR_DIM, text);
 	}
 	osp_buf_add_char(d->out, '\n');
+	draw_unfinished(d, &unfinished);
 	draw_division(d);
 	draw_session(d);
 	if (d->options.times && report->node_count > report->loss_reports)

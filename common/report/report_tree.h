@@ -100,6 +100,7 @@ typedef struct osp__node
 	struct osp__node
 		*outer;    /* if it has no stop: the nearest ancestor that has one */
 	bool end_lost; /* no stop, though an operation around it has ended */
+	bool open;     /* report_unfinished.c: it keeps the trace open */
 	bool asked;    /* process is known */
 	osp_process_state process;
 	bool cycle;      /* its parents form a ring, which was cut above it */

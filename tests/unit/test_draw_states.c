@@ -190,8 +190,9 @@ test_lost_in_ring(void **state)
 				   "\"lost_points\": 7, ");
 	assert_drawn_as(report,
 					&times,
-					"Trace " DRAWN_BASE "  4.00 us\n"
+					"Trace " DRAWN_BASE "  4.00 us so far\n"
 					"5 operations  7 points lost\n"
+					"Still running: web; and 3 others\n"
 					"DURATION  OPERATION\n"
 					"       ?  web  shop@web1  (running)\n"
 					"       ?  web  (end lost)\n"

@@ -178,8 +178,10 @@ OSP_API osp_status osp_report_draw_ended(osp_report *report,
  * largest shares of its time first, each with its evidence and what to do next; and how
  * much is not explained. If more than 30 % is not explained, the up to three statements
  * with most of that time follow. *findings is the number of causes; without a cause or
- * such a statement, nothing is appended. No time is counted for two causes, so the
- * shares never exceed the whole, and no cause took less than 5 % of it or 10 ms.
+ * such a statement, nothing is appended. If the trace is not finished, the text begins
+ * with the operation that lacks its end, also without a cause. No time is counted for
+ * two causes, so the shares never exceed the whole, and no cause took less than 5 % of
+ * it or 10 ms.
  * Options about single operations have no effect. OSP_ENOMEM.
  */
 OSP_API osp_status osp_report_explain(osp_report *report,
@@ -189,10 +191,11 @@ OSP_API osp_status osp_report_explain(osp_report *report,
 
 /*
  * Appends the result of osp_report_explain() as a JSON object, even if it is empty:
- * base_id, duration_ms, findings, not_explained (a share), not_explained_parts,
- * longest, lost_points. A finding has rule, share, time_ms, cause, evidence, next_step,
- * count and operations (trace ids of some), figures; each part share, time_ms, part,
- * what; each of the longest statements share, time_ms, statement, why, operation.
+ * base_id, duration_ms, unfinished and ended (if it applies), findings, not_explained (a
+ * share), not_explained_parts, longest, lost_points. A finding has rule, share, time_ms,
+ * cause, evidence, next_step, count and operations (trace ids of some), figures; each
+ * part share, time_ms, part, what; each of the longest statements share, time_ms,
+ * statement, why, operation.
  */
 OSP_API osp_status osp_report_explain_json(osp_report *report,
 										   osp_buf *out) OSP_MUST_CHECK;

@@ -224,6 +224,8 @@ osp__findings_make(osp__findings *f, osp_report *report)
 	osp_status status = osp__findings_begin(f, report);
 	size_t i;
 
+	if (status == OSP_OK)
+		status = osp__report_find_unfinished(report, &f->what, &f->unfinished);
 	if (status == OSP_OK && f->total_ns > 0)
 		osp__findings_note_division(f);
 

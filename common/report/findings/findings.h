@@ -18,6 +18,7 @@
 #define OSPROFILER_FINDINGS_H
 
 #include "report/report_describe.h"
+#include "report/report_unfinished.h"
 #include "report/statement_shape.h"
 
 /* How many findings are shown at most, and their smallest share and time. */
@@ -364,9 +365,10 @@ typedef struct osp__findings
 	const osp__op *ended; /* the longest statement that did not finish because
 						   * something else ended it; NULL: none that matters */
 	int64_t ended_count;  /* how many such statements there are */
-	osp__group *groups;   /* groups of all rules */
-	osp__table by_key;    /* groups of the running rule */
-	const osp__rule *rule; /* the running rule */
+	osp__unfinished unfinished; /* what keeps the trace open */
+	osp__group *groups;         /* groups of all rules */
+	osp__table by_key;          /* groups of the running rule */
+	const osp__rule *rule;      /* the running rule */
 	osp__finding found[OSP__FINDINGS_MAX];
 	unsigned found_count;
 	osp__longest longest[OSP__LONGEST_MAX];
@@ -434,7 +436,7 @@ int64_t osp__left_cpu_ns(const osp__op *op);
 /* ---- findings_json.c ---- */
 
 /* Appends the JSON of osp_report_explain_json(). */
-void osp__findings_json(const osp__findings *f, osp_buf *out);
+void osp__findings_json(osp__findings *f, osp_buf *out);
 
 /* ---- find_facts.c ---- */
 

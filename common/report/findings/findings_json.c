@@ -6,6 +6,7 @@
 #include "report/findings/findings.h"
 
 #include "osprofiler/json.h"
+#include "osprofiler/notification.h"
 #include "report/report_members.h"
 
 /* Smaller parts of the time that is not explained are not listed. */
@@ -149,8 +150,39 @@ put_ended(osp_buf *out, const osp__findings *f)
 	osp_buf_add_char(out, '}');
 }
 
+/* Appends which operation keeps the trace open; nothing if the trace is finished. */
+static void
+put_unfinished(osp_buf *out, osp__findings *f)
+{
+	const osp__unfinished *found = &f->unfinished;
+	char begun[OSP_TIMESTAMP_LEN + 1];
+
+	if (found->node == NULL || f->status != OSP_OK)
+		return;
+	osp_timestamp_text(osp__node_start_ns(found->node), begun);
+	osp__member_key(out, "unfinished");
+	osp_buf_add_char(out, '{');
+	put_string(out, "state", osp_str_of(osp__state_name(found->state)));
+	put_string(out, "begun", osp_str_of(begun));
+	osp__member_key(out, "operation");
+	osp_buf_add_str(out, found->node->trace_id);
+	osp_buf_reset(&f->scratch);
+	f->status =
+		osp__report_say_open(f->report, found->node, &f->what, &f->scratch);
+	put_string(out, "what", osp_buf_str(&f->scratch));
+	if (osp__waits(found) && f->status == OSP_OK)
+	{
+		osp_buf_reset(&f->scratch);
+		f->status = osp__report_say_open(
+			f->report, found->inner, &f->what, &f->scratch);
+		put_string(out, "waits_for", osp_buf_str(&f->scratch));
+	}
+	osp__member_number(out, "count", (double) found->count);
+	osp_buf_add_char(out, '}');
+}
+
 void
-osp__findings_json(const osp__findings *f, osp_buf *out)
+osp__findings_json(osp__findings *f, osp_buf *out)
 {
 	unsigned i;
 
@@ -158,6 +190,7 @@ osp__findings_json(const osp__findings *f, osp_buf *out)
 	osp__member_key(out, "base_id");
 	osp_buf_add_str(out, f->report->base_id);
 	osp__member_ms(out, "duration_ms", f->total_ns);
+	put_unfinished(out, f);
 	put_ended(out, f);
 	osp__member_key(out, "findings");
 	osp_buf_add_char(out, '[');
@@ -186,7 +219,7 @@ osp_report_explain_json(osp_report *report, osp_buf *out)
 	if (status == OSP_OK)
 	{
 		osp__findings_json(&f, out);
-		status = osp_buf_status(out);
+		status = f.status == OSP_OK ? osp_buf_status(out) : f.status;
 	}
 	osp__findings_term(&f);
 	return status;

@@ -34,7 +34,8 @@ typedef struct writer
 	osp_draw_options options;
 	osp_buf *out;
 	osp_buf line;
-	size_t columns;
+	size_t columns; /* of texts */
+	size_t indent;  /* column where their lines begin */
 } writer;
 
 static void
@@ -55,7 +56,7 @@ put_word(writer *w, osp_str word, size_t *column)
 		columns += ((unsigned char) word.ptr[i] & 0xC0) != 0x80;
 	if (*column > 0 && *column + 1 + columns > w->columns)
 	{
-		osp_buf_addf(w->out, "\n%*s", TEXT_COLUMNS, "");
+		osp_buf_addf(w->out, "\n%*s", (int) w->indent, "");
 		*column = 0;
 	}
 	if (*column > 0)
@@ -91,6 +92,17 @@ put_text(writer *w, const char *color, const char *label, const osp_buf *text)
 	}
 	put_color(w, "0");
 	osp_buf_add_char(w->out, '\n');
+}
+
+/* Appends a text whose lines begin at the left margin. */
+static void
+put_paragraph(writer *w, const char *color, const osp_buf *text)
+{
+	w->indent = 0;
+	w->columns += TEXT_COLUMNS;
+	put_text(w, color, "", text);
+	w->columns -= TEXT_COLUMNS;
+	w->indent = TEXT_COLUMNS;
 }
 
 static void
@@ -250,6 +262,34 @@ put_ended(writer *w)
 	osp_buf_addf(w->out, " after %s by %s", time, ended->ending->by);
 }
 
+/* Appends which operation is open, if the trace is not finished. Without findings it
+ * says that there are none. */
+static void
+put_unfinished(writer *w)
+{
+	osp__findings *f = w->f;
+	osp_buf *text = &f->scratch;
+	char time[OSP__DURATION_MAX];
+
+	if (f->unfinished.node == NULL || f->status != OSP_OK)
+		return;
+	osp_buf_reset(text);
+	f->status =
+		osp__report_say_unfinished(f->report, &f->unfinished, &f->what, text);
+	osp_buf_add_char(text, '.');
+	if (f->found_count + f->longest_count == 0 && f->total_ns > 0)
+	{
+		osp__duration_text(f->total_ns, time);
+		osp_buf_addf(text,
+					 " In the %s %s no single cause stands out.",
+					 time,
+					 osp__goes_on(&f->unfinished)
+						 ? "until the last point that is here"
+						 : "of the trace");
+	}
+	put_paragraph(w, COLOR_WARN, text);
+}
+
 static void
 put_findings(writer *w)
 {
@@ -266,6 +306,8 @@ put_findings(writer *w)
 	osp__percents(parts, count + 1, percents);
 	osp__duration_text(w->f->total_ns, time);
 	osp_buf_addf(w->out, "Why it took %s", time);
+	if (osp__goes_on(&w->f->unfinished))
+		osp_buf_add_str(w->out, OSP_STR(" until the last point that is here"));
 	put_ended(w);
 	osp_buf_add_str(w->out, OSP_STR(":\n"));
 	for (i = 0; i < w->f->found_count; i++)
@@ -292,6 +334,7 @@ osp_report_explain(osp_report *report, const osp_draw_options *options,
 	*count = f.found_count;
 	memset(&w, 0, sizeof(w));
 	w.f = &f;
+	w.indent = TEXT_COLUMNS;
 	w.out = out;
 	osp_struct_copy(&w.options, sizeof(w.options), options);
 	osp_buf_init(&w.line, report->alc, SIZE_MAX / 4);
@@ -300,6 +343,8 @@ osp_report_explain(osp_report *report, const osp_draw_options *options,
 		w.columns = LINE_COLUMNS;
 	w.columns = w.columns > TEXT_COLUMNS + TEXT_MIN ? w.columns - TEXT_COLUMNS
 													: TEXT_MIN;
+	if (status == OSP_OK)
+		put_unfinished(&w);
 	if (status == OSP_OK && f.found_count + f.longest_count > 0)
 		put_findings(&w);
 	else if (status == OSP_OK)

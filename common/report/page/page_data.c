@@ -222,6 +222,8 @@ put_head(osp__page *page, osp_buf *out)
 	put_missing(page, out);
 	osp_buf_add_str(out, OSP_STR(",\n\"explained\":"));
 	osp__findings_json(&page->findings, out);
+	if (page->status == OSP_OK)
+		page->status = page->findings.status;
 }
 
 /* Finds the row of an operation; false: it has none. */

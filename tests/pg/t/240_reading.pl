@@ -56,6 +56,16 @@ my ($out) = run_command([ $agent, 'trace', 'show', '--no-wait', @at, $context->{
 like($out, qr/pg_sleep\(600\) +\(running\)$/m, 'to the command, too');
 ($out) = run_command([ $agent, 'trace', 'check', '--no-wait', @at, $context->{base} ]);
 like($out, qr/is still running/, 'and to the check');
+my $still = qr/Still running, begun [\d.]+ m?s ago: SELECT pg_sleep\(600\)/;
+foreach ([ 'show', qr/\ATrace \S+  0 ns so far .*\n$still\n/ ], [ 'explain', qr/\A$still\.\Z/ ])
+{
+	my ($command, $like) = @$_;
+
+	($out) = run_command([ $agent, 'trace', $command, '--no-wait', @at, $context->{base} ]);
+	like($out, $like, "trace $command begins with it");
+}
+like(drawn($context), qr/\A.* so far .*\n$still\n/, 'so does show()');
+like($node->safe_psql('postgres', "SELECT osprofiler.explain('$context->{base}')"), qr/\A$still\.\z/, 'so does explain()');
 
 # Where another run directory is configured, its process is not known here; one can
 # name its directory, or ask the server.
