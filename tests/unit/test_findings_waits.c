@@ -473,6 +473,112 @@ test_more_waits_than_recorded(void **state)
 	osp_buf_term(&words);
 }
 
+/* Adds a statement of a session, from its beginning on, which waits for a lock of
+ * another process. stop is the beginning of its stop's info. */
+static void
+add_waiting(osp_report *report, int pid, int from_ms, int until_ms,
+			const char *stop)
+{
+	char id[16];
+	char wait[16];
+	char info[160];
+
+	(void) snprintf(id, sizeof(id), "p%d", pid);
+	(void) snprintf(wait, sizeof(wait), "w%d", pid);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"statement\": \"UPDATE t%d SET n = 1\", "
+					"\"pid\": %d}, ",
+					pid,
+					pid);
+	findings_add(report, "pg-start", id, FINDINGS_BASE, "h", from_ms, info);
+	findings_add(report,
+				 "pg.wait-start",
+				 wait,
+				 id,
+				 "h",
+				 from_ms,
+				 "\"db\": {\"lock\": {\"name\": \"ShareLock on t\"}, "
+				 "\"held_by\": {\"holders\": 1, \"pid\": 99}}, ");
+	findings_add(report, "pg.wait-stop", wait, id, "h", until_ms, "");
+	findings_add(report, "pg-stop", id, FINDINGS_BASE, "h", until_ms, stop);
+}
+
+/* Sentences name the time that operations took, not the share of the trace that they
+ * have beside others. */
+static void
+test_beside_others(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	int at = 0;
+	int i;
+
+	(void) state;
+	assert_non_null(report);
+	add_waiting(report, 1, 0, 801, "");
+	findings_add_statement(report, "db", "SELECT 1", &at, 801, "");
+	findings_assert_says(
+		report,
+		(const char *const[4]){
+			"A statement waited 801 ms for a lock",
+			"; it counts as 401 ms of the trace, for others were at work "
+			"meanwhile",
+			"\"time_ms\": 400.5"},
+		(const char *const[4]){"waited 400 ms", "waited 401 ms"});
+
+	/* The part of the wait in which nothing else ran counts in full. */
+	report = osp_report_new(&osp_allocator_default);
+	assert_non_null(report);
+	add_waiting(report, 1, 0, 1000, "\"etype\": \"deadlock_detected\", ");
+	add_waiting(report, 2, 200, 1000, "");
+	findings_assert_says(
+		report,
+		(const char *const[4]){"because of a deadlock, after 1.00 s in all.",
+							   "it counts as 600 ms of the trace",
+							   "waited 800 ms for a lock",
+							   "it counts as 400 ms of the trace"},
+		(const char *const[4]){"after 600 ms in all", "waited 400 ms"});
+
+	/* What takes a part of a statement's time takes it whole. */
+	report = osp_report_new(&osp_allocator_default);
+	assert_non_null(report);
+	for (i = 1; i <= 2; i++)
+	{
+		char id[2] = {(char) ('0' + i), '\0'};
+
+		findings_add(report, "pg-start", id, FINDINGS_BASE, "h", 0, "");
+		findings_add(report,
+					 "pg-stop",
+					 id,
+					 FINDINGS_BASE,
+					 "h",
+					 1000,
+					 i == 1 ? "\"db\": {\"waits\": "
+							  "{\"Timeout:PgSleep\": 700}}, "
+							: "");
+	}
+	findings_assert_says(report,
+						 (const char *const[4]){"pg_sleep took about 700 ms"},
+						 (const char *const[4]){"about 500 ms"});
+
+	/* The mean of many executions, too. */
+	report = osp_report_new(&osp_allocator_default);
+	assert_non_null(report);
+	findings_add(report, "web-start", "w", FINDINGS_BASE, "h", 0, "");
+	for (i = 0, at = 0; i < 20;)
+	{
+		i++;
+		findings_add_statement(report, "db", "SELECT 1", &at, 2, "");
+	}
+	findings_add(report, "web-stop", "w", FINDINGS_BASE, "h", at, "");
+	findings_assert_says(report,
+						 (const char *const[4]){
+							 "ran 20 times, which took 40.0 ms: 2.00 ms each.",
+							 "it counts as 20.0 ms of the trace",
+							 "\"mean_ms\": 2.0"},
+						 (const char *const[4]){"1.00 ms each"});
+}
+
 /* An operation that sleeps does not wait for a CPU. So the wait for a CPU belongs to
  * the other operation of the statement. */
 static void
@@ -895,6 +1001,7 @@ main(void)
 		cmocka_unit_test(test_crowd),
 		cmocka_unit_test(test_prepared_transaction),
 		cmocka_unit_test(test_more_waits_than_recorded),
+		cmocka_unit_test(test_beside_others),
 		cmocka_unit_test(test_starved_beside_sleep),
 		cmocka_unit_test(test_maintenance),
 		cmocka_unit_test(test_gave_up),

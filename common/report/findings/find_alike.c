@@ -109,10 +109,10 @@ find_groups(osp__findings *f, const osp__table *table)
 static void
 claim(osp__findings *f, osp__group *group, osp__op *op)
 {
-	int64_t claimed_ns = group->ns;
+	int64_t claimed_ns = group->spent_ns;
 
 	osp__claim_more(f, group, op, op->left_ns);
-	claimed_ns = group->ns - claimed_ns;
+	claimed_ns = group->spent_ns - claimed_ns;
 	group->alike_ns += claimed_ns;
 	group->alike += claimed_ns > 0;
 }

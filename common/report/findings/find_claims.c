@@ -73,6 +73,23 @@ osp__count_op(osp__group *group, osp__op *op)
 	group->count++;
 }
 
+/* How long an operation itself was at what a claim is for: asked_ns, if that was
+ * measured, and not divided among the operations that ran at the same time. A claim of
+ * all that is left of a share is one of all that is left of the operation's time. Times
+ * of nodes that were estimated are parts of the share. */
+static int64_t
+spent_ns(const osp__op *op, const osp__op *node, int64_t asked_ns)
+{
+	int64_t ns = asked_ns;
+
+	if (asked_ns == op->left_ns)
+		ns = op->busy_left_ns;
+	else if (node != NULL && !op->timed_nodes && op->own_ns > 0)
+		ns = osp__ns_of((double) asked_ns * (double) op->busy_ns /
+						(double) op->own_ns);
+	return ns < op->busy_left_ns ? ns : op->busy_left_ns;
+}
+
 /* Claims ns of the time that timed has left, for the work of a node, if it is not
  * NULL. */
 static void
@@ -80,11 +97,14 @@ claim_of(osp__findings *f, osp__group *group, osp__op *timed, osp__op *node,
 		 int64_t ns)
 {
 	osp__claim *claim;
+	int64_t spent = spent_ns(timed, node, ns);
 
 	if (ns > timed->left_ns)
 		ns = timed->left_ns;
 	if (ns <= 0 || group == NULL)
 		return;
+	if (spent < ns)
+		spent = ns;
 	claim = osp__arena_alloc(&f->arena, sizeof(*claim));
 	if (claim == NULL)
 	{
@@ -94,11 +114,14 @@ claim_of(osp__findings *f, osp__group *group, osp__op *timed, osp__op *node,
 	claim->op = timed;
 	claim->node = node;
 	claim->ns = ns;
+	claim->spent_ns = spent;
 	claim->apart_ns = 0;
 	claim->next = group->claims;
 	group->claims = claim;
 	group->ns += ns;
+	group->spent_ns += spent;
 	timed->left_ns -= ns;
+	timed->busy_left_ns -= spent;
 	if (node != NULL)
 		timed->nodes_ns += ns;
 }

@@ -31,6 +31,9 @@
  * time. */
 #define PAUSES_SHARE 20
 
+/* The part of a time by which rounding may change it, at most. */
+#define ROUNDING_PART 1000
+
 typedef struct event
 {
 	int64_t ns;
@@ -192,6 +195,7 @@ gets_time(const osp__op *op)
 typedef struct sweep
 {
 	double share; /* time of an operation that shared since the beginning */
+	int64_t now_ns;
 	unsigned sharers;
 } sweep;
 
@@ -208,9 +212,11 @@ note_change(sweep *s, osp__op *op, bool before)
 	{
 		s->sharers++;
 		op->idle_before = s->share;
+		op->busy_since_ns = s->now_ns;
 		return;
 	}
 	s->sharers--;
+	op->busy_ns += s->now_ns - op->busy_since_ns;
 	op->own_ns =
 		osp__ns_of((double) op->own_ns + s->share - op->idle_before + 0.5);
 }
@@ -237,13 +243,14 @@ visit(sweep *s, const event *at)
 static void
 sweep_events(const event *events, size_t count)
 {
-	sweep s = {0, 0};
+	sweep s = {0, 0, 0};
 	size_t i;
 
 	for (i = 0; i < count; i++)
 	{
 		if (i > 0 && s.sharers > 0)
 			s.share += (double) (events[i].ns - events[i - 1].ns) / s.sharers;
+		s.now_ns = events[i].ns;
 		visit(&s, &events[i]);
 	}
 }
@@ -284,6 +291,8 @@ give_back(osp__op *op)
 	{
 		op->parent->timed->own_ns += op->own_ns - total_ns;
 		op->own_ns = total_ns;
+		op->parent->timed->busy_ns += op->busy_ns - total_ns;
+		op->busy_ns = total_ns;
 	}
 }
 
@@ -422,6 +431,8 @@ take_active(osp__findings *f, osp__op *op)
 		return;
 	runner->own_ns -= ns;
 	op->own_ns += ns;
+	runner->busy_ns -= ns;
+	op->busy_ns += ns;
 }
 
 /* Reads all operations, parents first. In the order of time a child may come first,
@@ -447,6 +458,17 @@ read_ops(osp__findings *f)
 		op->sliced = op->inner_cursor || is_paused(op);
 	}
 	return status;
+}
+
+/* Notes that nothing of the operation's time is claimed yet. The shares of a division
+ * are rounded; an operation that shared with none has no other time. */
+static void
+note_left(osp__op *op)
+{
+	if (op->busy_ns < op->own_ns + op->own_ns / ROUNDING_PART)
+		op->busy_ns = op->own_ns;
+	op->left_ns = op->own_ns;
+	op->busy_left_ns = op->busy_ns;
 }
 
 osp_status
@@ -476,7 +498,7 @@ osp__findings_divide(osp__findings *f)
 		if (f->walk[i]->sliced)
 			take_active(f, f->walk[i]);
 	for (i = 0; i < f->op_count; i++)
-		f->ops[i].left_ns = f->ops[i].own_ns;
+		note_left(&f->ops[i]);
 	osp__count_node_rows(f);
 	return status;
 }

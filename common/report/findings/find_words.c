@@ -157,7 +157,7 @@ osp__say_time_judged_by(const osp__group *group, const char *what, osp_buf *out)
 {
 	int64_t executions = executions_of(group);
 
-	osp__say_time(out, group->ns - group->alike_ns);
+	osp__say_time(out, group->spent_ns - group->alike_ns);
 	if (!group->largest->timed->timed_nodes)
 		osp_buf_addf(out, " (by %s" NOT_MEASURED, what);
 	if (executions > 1)

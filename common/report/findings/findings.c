@@ -59,6 +59,10 @@ static const osp__rule rules[] = {
 	{"application", osp__look_application, osp__tell_application, 0, 100, 0.2},
 };
 
+/* The time of a cause and its part of the trace are both named if they differ by more
+ * than a tenth. */
+#define SHARED_PART 10
+
 static bool
 matters(const osp__findings *f, const osp__group *group)
 {
@@ -79,6 +83,7 @@ give_back(const osp__group *group)
 	for (claim = group->claims; claim != NULL; claim = claim->next)
 	{
 		claim->op->left_ns += claim->ns;
+		claim->op->busy_left_ns += claim->spent_ns;
 		claim->op->apart_left_ns += claim->apart_ns;
 		if (claim->node == NULL)
 			continue;
@@ -150,6 +155,28 @@ say_alike(osp__finding *finding)
 	osp__add_figure(finding, "alike", (double) alike);
 }
 
+/* If other operations ran at the same time, says which part of the trace the time of a
+ * cause is. Some sentences do that themselves, or name that part only. */
+static void
+say_share(osp__finding *finding)
+{
+	const osp__group *group = finding->group;
+	int64_t beside_ns = group->spent_ns - group->ns;
+	osp_str cause = osp_buf_str(&finding->cause);
+
+	if (beside_ns <= group->spent_ns / SHARED_PART ||
+		group->rule->tell == osp__tell_application ||
+		(cause.len > 0 && memmem(cause.ptr, cause.len, "counts as", 9) != NULL))
+		return;
+	if (finding->evidence.len > 0)
+		osp_buf_add_str(&finding->evidence, OSP_STR("; "));
+	osp_buf_add_str(&finding->evidence, OSP_STR("it counts as "));
+	osp__say_time(&finding->evidence, group->ns);
+	osp_buf_add_str(
+		&finding->evidence,
+		OSP_STR(" of the trace, for others were at work meanwhile"));
+}
+
 /* If the statement of a cause did not finish, says what ended it. */
 static void
 say_ended(osp__findings *f, osp__finding *finding)
@@ -172,6 +199,7 @@ tell(osp__findings *f, osp__finding *finding)
 	finding->other = NULL;
 	finding->group->rule->tell(f, finding);
 	say_alike(finding);
+	say_share(finding);
 	say_ended(f, finding);
 	if (f->status == OSP_OK)
 		f->status = osp_buf_status(&finding->cause);

@@ -236,10 +236,14 @@ typedef struct osp__op
 				   * rule walks a deep tree once */
 	int64_t begin_ns;
 	int64_t end_ns;
-	int64_t own_ns;   /* time without operations inside it */
-	int64_t left_ns;  /* part of own_ns that no rule has claimed */
-	int64_t nodes_ns; /* time claimed for nodes of its plan */
-	int64_t workers;  /* number of workers beside it */
+	int64_t own_ns; /* time without operations inside it */
+	int64_t
+		busy_ns; /* the same, not divided among the operations that ran at the
+					   * same time */
+	int64_t busy_left_ns; /* the part of busy_ns that no rule has claimed */
+	int64_t left_ns;      /* part of own_ns that no rule has claimed */
+	int64_t nodes_ns;     /* time claimed for nodes of its plan */
+	int64_t workers;      /* number of workers beside it */
 	int64_t
 		apart_ns; /* the part of own_ns in which it waited for something that no
 						 * node of its plan can have caused by its rows */
@@ -271,6 +275,7 @@ typedef struct osp__op
 	/* used by find_time.c */
 	int64_t shift_ns; /* correction of its host's clock */
 	double idle_before;
+	int64_t busy_since_ns;
 	uint32_t running_children;
 	bool running;
 } osp__op;
@@ -281,6 +286,7 @@ typedef struct osp__claim
 	osp__op *op;   /* the operation whose time is claimed */
 	osp__op *node; /* the plan node for whose work it is; NULL: none */
 	int64_t ns;
+	int64_t spent_ns; /* how long the operation itself was at that */
 	int64_t apart_ns; /* the part of ns that is of the operation's apart_ns */
 } osp__claim;
 
@@ -290,10 +296,13 @@ typedef struct osp__group
 	struct osp__group *next;
 	const osp__rule *rule;
 	uint64_t key; /* distinguishes the causes of a rule */
-	int64_t ns;
+	int64_t ns;   /* their part of the time of the trace */
+	int64_t
+		spent_ns;   /* how long they themselves took: more than ns if others ran
+					   * at the same time. Sentences name this one. */
 	uint64_t count; /* number of operations */
 	uint64_t alike; /* executions whose plans are not recorded (find_alike.c) */
-	int64_t alike_ns; /* their part of ns */
+	int64_t alike_ns; /* their part of spent_ns */
 	osp__op *first;
 	osp__op *largest;
 	osp__op *examples[OSP__EVIDENCE_OPS_MAX];

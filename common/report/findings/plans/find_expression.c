@@ -219,12 +219,12 @@ osp__tell_expressions(osp__findings *f, osp__finding *finding)
 	osp__op_member(f, group->largest, NULL, "statement", &f->scratch);
 	say_what(group, osp_buf_str(&f->scratch), &finding->cause);
 	osp_buf_add_str(&finding->cause, OSP_STR(" took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause, OSP_STR(" of the processor"));
 	if (rows > 1)
 	{
 		osp_buf_add_str(&finding->cause, OSP_STR(": "));
-		osp__say_time(&finding->cause, group->ns / rows);
+		osp__say_time(&finding->cause, group->spent_ns / rows);
 		osp_buf_add_str(&finding->cause, OSP_STR(" for each of "));
 		osp__say_number(&finding->cause, rows, "row");
 		osp_buf_add_str(&finding->cause,

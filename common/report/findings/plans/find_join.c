@@ -252,7 +252,7 @@ osp__tell_workers(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" started; with all of them the statement could "
 							"have been up to "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause, OSP_STR(" faster."));
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(

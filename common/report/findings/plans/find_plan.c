@@ -59,7 +59,7 @@ osp__tell_analysis(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
 
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" passed before planning began, while "));
 	if (group->count > 1)
@@ -107,7 +107,7 @@ osp__tell_planning(osp__findings *f, osp__finding *finding)
 	}
 	else
 		osp_buf_add_str(&finding->cause, OSP_STR("the statement took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(", before anything was executed."));
 	osp__say_statement(f, group->largest, &finding->evidence);
@@ -145,7 +145,7 @@ osp__tell_jit(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR("JIT compilation of "));
 	osp__say_number(&finding->cause, group->sums[SUM_FUNCTIONS], "function");
 	osp_buf_add_str(&finding->cause, OSP_STR(" took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));

@@ -125,7 +125,7 @@ osp__tell_subplans(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 	const osp__op *top = group->largest;
 	int64_t loops = group->sums[SUM_LOOPS];
-	int64_t ns = group->ns - group->alike_ns; /* time in these loops */
+	int64_t ns = group->spent_ns - group->alike_ns; /* time in these loops */
 
 	osp_buf_add_str(&finding->cause,
 					is_list(top)

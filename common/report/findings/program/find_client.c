@@ -38,9 +38,9 @@ osp__tell_connects(osp__findings *f, osp__finding *finding)
 		osp_buf_add_char(&finding->cause, ' ');
 	}
 	osp_buf_add_str(&finding->cause, OSP_STR("took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_char(&finding->cause, '.');
-	osp__say_time(&finding->evidence, group->ns / count);
+	osp__say_time(&finding->evidence, group->spent_ns / count);
 	osp_buf_add_str(&finding->evidence, OSP_STR(" for a connection"));
 	if (count > 1)
 		osp_buf_add_str(&finding->evidence, OSP_STR(" on average"));
@@ -110,7 +110,7 @@ osp__tell_client_waits(osp__findings *f, osp__finding *finding)
 	const osp__group *group = finding->group;
 
 	osp_buf_add_str(&finding->cause, osp_str_of(causes[group->key]));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->step, osp_str_of(steps[group->key]));
@@ -298,7 +298,7 @@ osp__tell_pauses(osp__findings *f, osp__finding *finding)
 
 	osp_buf_add_str(&finding->cause,
 					OSP_STR("The client did something else for "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" while its transaction was open and held its "
 							"locks."));

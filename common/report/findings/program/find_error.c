@@ -110,7 +110,7 @@ osp__tell_failures(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause,
 					retried ? OSP_STR("was sent again; the attempts took ")
 							: OSP_STR("the program went on; that took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause,
 					retried ? OSP_STR(", with the pauses between them.")
 							: OSP_STR("."));

@@ -115,7 +115,7 @@ osp__tell_poolers(osp__findings *f, osp__finding *finding)
 
 	osp__say_number(&finding->cause, (int64_t) group->count, "statement");
 	osp_buf_add_str(&finding->cause, OSP_STR(" waited "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" in a connection pooler that had no connection to "
 							"the server free."));
@@ -222,10 +222,10 @@ static void
 claim_way(osp__findings *f, osp__group *group, osp__op *op, int64_t begin_ns,
 		  int64_t end_ns)
 {
-	int64_t claimed_ns = group->ns;
+	int64_t claimed_ns = group->spent_ns;
 
 	osp__claim_time(f, group, op, op->left_ns);
-	claimed_ns = group->ns - claimed_ns;
+	claimed_ns = group->spent_ns - claimed_ns;
 	if (claimed_ns > group->sums[MOST])
 	{
 		group->sums[MOST] = claimed_ns;
@@ -281,7 +281,7 @@ tell_removing(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause,
 					OSP_STR("After the commit, the server most likely removed "
 							"files of tables and indexes: "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause, OSP_STR(" passed until it had answered."));
 	osp__say_op(f, group->largest, &finding->evidence);
 	osp_buf_add_str(
@@ -292,6 +292,14 @@ tell_removing(osp__findings *f, osp__finding *finding)
 				"tables: DELETE of a few rows, and temporary tables with ON "
 				"COMMIT DELETE ROWS that hold little."));
 	osp__add_figure(finding, "statements", (double) group->count);
+}
+
+/* Converts a part of the time that statements spent to milliseconds of the trace, of
+ * which time_ms is the sum. */
+static double
+figure_of(const osp__group *group, int64_t ns)
+{
+	return (double) ns / 1e6 * (double) group->ns / (double) group->spent_ns;
 }
 
 void
@@ -305,7 +313,7 @@ osp__tell_network(osp__findings *f, osp__finding *finding)
 		return;
 	}
 
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" went by between client and server"));
 	if (group->largest->foreign)
@@ -336,9 +344,9 @@ osp__tell_network(osp__findings *f, osp__finding *finding)
 		osp__say_time(&finding->evidence, group->sums[SUM_AFTER]);
 		osp_buf_add_str(&finding->evidence, OSP_STR(" after it had finished"));
 		osp__add_figure(
-			finding, "before_ms", (double) group->sums[SUM_BEFORE] / 1e6);
+			finding, "before_ms", figure_of(group, group->sums[SUM_BEFORE]));
 		osp__add_figure(
-			finding, "after_ms", (double) group->sums[SUM_AFTER] / 1e6);
+			finding, "after_ms", figure_of(group, group->sums[SUM_AFTER]));
 	}
 	osp_buf_add_str(
 		&finding->step,

@@ -205,12 +205,12 @@ claim_statements(osp__findings *f, const osp__table *table)
 static void
 claim_control(osp__findings *f, osp__group *group, osp__op *op)
 {
-	int64_t claimed_ns = group->ns;
+	int64_t claimed_ns = group->spent_ns;
 
 	osp__claim_more_below(f, group, op);
 	group->sums[SUM_CONTROLS]++;
 	if (op->control == OSP__CONTROL_END)
-		group->sums[SUM_ENDS_NS] += group->ns - claimed_ns;
+		group->sums[SUM_ENDS_NS] += group->spent_ns - claimed_ns;
 }
 
 /* Claims the time between statements of repetitions below one parent. */
@@ -430,7 +430,7 @@ static bool
 is_joined(const osp__group *group, int64_t between_ns)
 {
 	return group->first->kind == OSP__OP_SQLITE &&
-		   (between_ns < group->ns / PAUSES_SHARE ||
+		   (between_ns < group->spent_ns / PAUSES_SHARE ||
 			between_ns / (int64_t) group->count < TIGHT_NS) &&
 		   group->sums[SUM_CONTROLS] <= (int64_t) group->count / REPEATS_MIN &&
 		   (group->first->in_transaction || group->largest->in_transaction);
@@ -454,7 +454,7 @@ time_between(const osp__group *group)
 
 	for (claim = group->claims; claim != NULL; claim = claim->next)
 		if (!is_of_repeated(group, claim->op))
-			between_ns += claim->ns;
+			between_ns += claim->spent_ns;
 	return between_ns;
 }
 
@@ -471,7 +471,7 @@ time_in_server(const osp__group *group)
 		if (is_of_repeated(group, claim->op) &&
 			(claim->op->kind == OSP__OP_PARSE ||
 			 (statement != NULL && statement->kind == OSP__OP_PG)))
-			server_ns += claim->ns;
+			server_ns += claim->spent_ns;
 	}
 	return server_ns;
 }
@@ -552,7 +552,7 @@ say_parts(const osp__group *group, int64_t server_ns, uint64_t served,
 	if (group->largest->kind == OSP__OP_SQLITE && between_ns > 0)
 	{
 		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
-		osp__say_time(&finding->evidence, group->ns - between_ns);
+		osp__say_time(&finding->evidence, group->spent_ns - between_ns);
 		osp_buf_add_str(&finding->evidence, OSP_STR(" in SQLite, "));
 		osp__say_time(&finding->evidence, between_ns);
 		osp_buf_add_str(&finding->evidence, OSP_STR(" between them"));
@@ -567,7 +567,7 @@ say_parts(const osp__group *group, int64_t server_ns, uint64_t served,
 		return;
 	say_server(group, server_ns, served, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(", "));
-	osp__say_time(&finding->evidence, group->ns - server_ns - between_ns);
+	osp__say_time(&finding->evidence, group->spent_ns - server_ns - between_ns);
 	if (served < group->count)
 		osp_buf_add_str(&finding->evidence,
 						OSP_STR(" in the server, the client or on the way, "));
@@ -644,7 +644,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 		osp__say_op(f, parent, &finding->cause);
 	}
 	osp_buf_add_str(&finding->cause, OSP_STR(", which took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	if (group->largest->kind == OSP__OP_SQLITE &&
 		group->sums[SUM_ENDS_NS] > between_ns / 2)
 		osp_buf_add_str(&finding->cause,
@@ -653,7 +653,7 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 		osp_buf_add_str(&finding->cause,
 						OSP_STR(" with the pauses between them"));
 	osp_buf_add_str(&finding->cause, OSP_STR(": "));
-	osp__say_time(&finding->cause, group->ns / (count + left_out));
+	osp__say_time(&finding->cause, group->spent_ns / (count + left_out));
 	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
 	osp__say_op(f, group->first, &finding->evidence);
 	say_step(group,
@@ -673,5 +673,6 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	osp__add_figure(finding, "executions", (double) (count + left_out));
 	osp__add_figure(finding,
 					"mean_ms",
-					(double) group->ns / 1e6 / (double) (count + left_out));
+					(double) group->spent_ns / 1e6 /
+						(double) (count + left_out));
 }

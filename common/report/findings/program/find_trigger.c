@@ -204,7 +204,7 @@ osp__tell_triggers(osp__findings *f, osp__finding *finding)
 
 	say_trigger(f, op, foreign_key, &finding->cause);
 	osp_buf_add_str(&finding->cause, OSP_STR(" took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause,
 					at_least ? OSP_STR(" in at least ") : OSP_STR(" in "));
 	osp__say_number(&finding->cause,
@@ -215,7 +215,7 @@ osp__tell_triggers(osp__findings *f, osp__finding *finding)
 	if (calls > 1)
 	{
 		osp_buf_add_str(&finding->cause, OSP_STR(", "));
-		osp__say_time(&finding->cause, group->ns / calls);
+		osp__say_time(&finding->cause, group->spent_ns / calls);
 		osp_buf_add_str(&finding->cause, OSP_STR(" each"));
 	}
 	osp_buf_add_char(&finding->cause, '.');
@@ -264,7 +264,7 @@ osp__tell_functions(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause, OSP_STR("The function "));
 	osp__say_op(f, group->largest, &finding->cause);
 	osp_buf_add_str(&finding->cause, OSP_STR(" spent "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" in its own code, not in statements that it "
 							"runs, in "));
@@ -294,7 +294,7 @@ osp__tell_sleeps(osp__findings *f, osp__finding *finding)
 
 	/* Waits are sampled, so the sum may be a little less than the time asked for. */
 	osp_buf_add_str(&finding->cause, OSP_STR("pg_sleep took about "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->step,

@@ -150,7 +150,7 @@ say_cause(osp__findings *f, osp__finding *finding)
 							   : OSP_STR(" "));
 	if (failed > 0 || waited_ns - group->ns <= waited_ns / SHARED_PART)
 	{
-		osp__say_time(cause, group->ns);
+		osp__say_time(cause, failed > 0 ? group->spent_ns : group->ns);
 		osp_buf_add_str(cause,
 						failed > 0 ? OSP_STR(" in all.") : OSP_STR(" for it."));
 		return;

@@ -83,7 +83,7 @@ osp__tell_sqlite_checkpoints(osp__findings *f, osp__finding *finding)
 
 	osp__say_number(&finding->cause, (int64_t) group->count, "checkpoint");
 	osp_buf_add_str(&finding->cause, OSP_STR(" of the WAL took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause, OSP_STR(" to bring the database file"));
 	osp__say_file(f, group->largest, "", &finding->cause);
 	osp_buf_add_str(&finding->cause, OSP_STR(" up to date, with "));
@@ -165,7 +165,7 @@ osp__tell_sqlite_syncs(osp__findings *f, osp__finding *finding)
 
 	osp__say_number(&finding->cause, (int64_t) group->count, "statement");
 	osp_buf_add_str(&finding->cause, OSP_STR(" waited "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" for the disk, until what was written"));
 	osp__say_file(f, group->largest, " to", &finding->cause);
@@ -505,8 +505,9 @@ say_index(osp__findings *f, const osp__op *op, osp_buf *out)
 static void
 say_slow_rows(const osp__group *group, osp_buf *evidence)
 {
-	int64_t each_ns =
-		group->sums[SUM_STEPS] > 0 ? group->ns / group->sums[SUM_STEPS] : 0;
+	int64_t each_ns = group->sums[SUM_STEPS] > 0
+						  ? group->spent_ns / group->sums[SUM_STEPS]
+						  : 0;
 
 	if (each_ns < SLOW_ROW_NS)
 		return;
@@ -538,7 +539,7 @@ osp__tell_sqlite_scans(osp__findings *f, osp__finding *finding)
 					group->sums[SUM_BOUNDED] > 0
 						? OSP_STR("; that took at most ")
 						: OSP_STR("; that took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_op(f, op, &finding->evidence);
 	if (osp__op_fact(op, OSP__SORTS) > 0)

@@ -71,7 +71,7 @@ main_cause(const osp__group *group)
 		cause = SUM_STANDBY;
 	if (group->sums[SUM_OTHERS] > group->sums[cause])
 		cause = SUM_OTHERS;
-	return group->sums[cause] >= group->ns / 2 ? cause : -1;
+	return group->sums[cause] >= group->spent_ns / 2 ? cause : -1;
 }
 
 void
@@ -89,7 +89,7 @@ osp__tell_commits(osp__findings *f, osp__finding *finding)
 		osp__say_number(text, count, "commit");
 		osp_buf_add_str(text, OSP_STR(" took "));
 	}
-	osp__say_time(text, group->ns);
+	osp__say_time(text, group->spent_ns);
 	if (cause >= 0)
 	{
 		osp_buf_add_str(text, OSP_STR(", most of it "));
@@ -104,7 +104,7 @@ osp__tell_commits(osp__findings *f, osp__finding *finding)
 								"on standbys that must confirm it."));
 	if (count > 1)
 	{
-		osp__say_time(text, group->ns / count);
+		osp__say_time(text, group->spent_ns / count);
 		osp_buf_add_str(text, OSP_STR(" each on average, the longest "));
 		osp__say_time(text, osp__op_ns(group->largest));
 	}

@@ -134,7 +134,7 @@ osp__tell_starvation(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(
 		&finding->cause,
 		OSP_STR("The server was ready to work and waited for a CPU for "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(", because other processes had them."));
 	osp__say_statement(f, group->largest, &finding->evidence);

@@ -175,7 +175,7 @@ osp__tell_toast(osp__findings *f, osp__finding *finding)
 
 	osp_buf_add_str(&finding->cause,
 					OSP_STR("Reading long values from TOAST tables took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause, OSP_STR(": "));
 	osp__say_number(&finding->cause, group->sums[SUM_BLOCKS], "block");
 	osp_buf_add_str(&finding->cause,
@@ -221,7 +221,7 @@ osp__tell_writes(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause,
 					OSP_STR("The server wrote data files itself while the "
 							"statement ran, which took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, group->largest, &finding->evidence);
 	if (blocks > 0)
@@ -272,7 +272,7 @@ osp__tell_wal(osp__findings *f, osp__finding *finding)
 
 	osp_buf_add_str(&finding->cause,
 					OSP_STR("Writing the WAL while the statement ran took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, group->largest, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(": "));
@@ -368,13 +368,13 @@ osp__tell_reads(osp__findings *f, osp__finding *finding)
 	}
 	osp_buf_add_str(&finding->cause,
 					OSP_STR("that were not in PostgreSQL's buffers took "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_char(&finding->cause, '.');
 	osp__say_statement(f, group->largest, &finding->evidence);
 	if (blocks > 0)
 	{
 		osp_buf_add_str(&finding->evidence, OSP_STR(": "));
-		osp__say_time(&finding->evidence, group->ns / blocks);
+		osp__say_time(&finding->evidence, group->spent_ns / blocks);
 		osp_buf_add_str(&finding->evidence, OSP_STR(" for a block"));
 		osp__add_figure(finding, "blocks_read", (double) blocks);
 	}
@@ -552,7 +552,7 @@ osp__tell_spills(osp__findings *f, osp__finding *finding)
 					 "Writing and reading temporary files, for lack of %s, "
 					 "took ",
 					 setting);
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	if (of_nodes)
 		osp_buf_add_str(&finding->cause,
 						OSP_STR(", of which the files are a part"));

@@ -242,7 +242,7 @@ say_waits(osp__finding *finding, const osp__group *group)
 		osp__say_number(&finding->cause, (int64_t) group->count, "wait");
 		osp_buf_add_str(&finding->cause, OSP_STR(" for locks took "));
 	}
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	if (group->count == 1)
 		osp_buf_add_str(&finding->cause,
 						gave_up(group->largest)
@@ -508,7 +508,7 @@ osp__tell_deadlocks(osp__findings *f, osp__finding *finding)
 			&finding->cause,
 			OSP_STR(" were cancelled because of deadlocks, after "));
 	}
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause, OSP_STR(" in all."));
 	wait = find_wait(f, group->largest);
 	say_statements(f, finding, wait != NULL ? wait : group->largest);
@@ -529,7 +529,7 @@ tell_given_up(osp__findings *f, osp__finding *finding)
 	osp__say_number(&finding->cause, (int64_t) group->count, "statement");
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" gave up waiting for a lock, after "));
-	osp__say_time(&finding->cause, group->ns);
+	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause, OSP_STR(" in all."));
 	osp__say_op(f, group->largest, &finding->evidence);
 	osp_buf_add_str(
