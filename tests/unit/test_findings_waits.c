@@ -330,6 +330,80 @@ test_show_command(void **state)
 	}
 }
 
+/* Adds a statement of a session, from its beginning on, which waits for a lock of
+ * another process. stop is the beginning of its stop's info. */
+static void
+add_waiting(osp_report *report, int pid, int from_ms, int until_ms,
+			const char *stop)
+{
+	char id[16];
+	char wait[16];
+	char info[160];
+
+	(void) snprintf(id, sizeof(id), "p%d", pid);
+	(void) snprintf(wait, sizeof(wait), "w%d", pid);
+	(void) snprintf(info,
+					sizeof(info),
+					"\"db\": {\"statement\": \"UPDATE t%d SET n = 1\", "
+					"\"pid\": %d}, ",
+					pid,
+					pid);
+	findings_add(report, "pg-start", id, FINDINGS_BASE, "h", from_ms, info);
+	findings_add(report,
+				 "pg.wait-start",
+				 wait,
+				 id,
+				 "h",
+				 from_ms,
+				 "\"db\": {\"lock\": {\"name\": \"ShareLock on t\"}, "
+				 "\"held_by\": {\"holders\": 1, \"pid\": 99}}, ");
+	findings_add(report, "pg.wait-stop", wait, id, "h", until_ms, "");
+	findings_add(report, "pg-stop", id, FINDINGS_BASE, "h", until_ms, stop);
+}
+
+/* If the transaction that held the lock belongs to the same trace, the next step names
+ * its operation there. */
+static void
+test_holder_in_trace(void **state)
+{
+	static const char holder[] =
+		"\"held_by\": {\"pid\": 7, \"base_id\": \"" FINDINGS_BASE "\"}";
+	osp_report *report = waited_for(holder);
+
+	(void) state;
+	findings_assert_says(
+		report,
+		(const char *const[4]){
+			"\"next_step\": \"What the transaction that held the lock did is "
+			"in this trace, too: process 7. A transaction",
+			"\"operations\": [\"w\"]"},
+		(const char *const[4]){"trace show"});
+
+	report = waited_for(holder);
+	findings_add(report,
+				 "pg-start",
+				 "a",
+				 FINDINGS_BASE,
+				 "h",
+				 0,
+				 "\"db\": {\"pid\": 7, \"statement\": \"UPDATE t\"}, ");
+	findings_add(report, "pg-stop", "a", FINDINGS_BASE, "h", 1, "");
+	findings_add(report,
+				 "pg-start",
+				 "b",
+				 FINDINGS_BASE,
+				 "h",
+				 500,
+				 "\"db\": {\"pid\": 7, \"statement\": \"COMMIT\"}, ");
+	findings_add(report, "pg-stop", "b", FINDINGS_BASE, "h", 501, "");
+	findings_assert_says(
+		report,
+		(const char *const[4]){
+			"too: process 7, whose last statement before the wait was UPDATE t. A tra",
+			"\"operations\": [\"w\", \"a\"]"},
+		(const char *const[4]){"trace show"});
+}
+
 /* Many sessions change one row. Which one holds the lock is chance, so all waits are
  * one cause. */
 static void
@@ -471,37 +545,6 @@ test_more_waits_than_recorded(void **state)
 		strstr(json.ptr, "More than 8 waits for locks took 950 ms"));
 	osp_buf_term(&json);
 	osp_buf_term(&words);
-}
-
-/* Adds a statement of a session, from its beginning on, which waits for a lock of
- * another process. stop is the beginning of its stop's info. */
-static void
-add_waiting(osp_report *report, int pid, int from_ms, int until_ms,
-			const char *stop)
-{
-	char id[16];
-	char wait[16];
-	char info[160];
-
-	(void) snprintf(id, sizeof(id), "p%d", pid);
-	(void) snprintf(wait, sizeof(wait), "w%d", pid);
-	(void) snprintf(info,
-					sizeof(info),
-					"\"db\": {\"statement\": \"UPDATE t%d SET n = 1\", "
-					"\"pid\": %d}, ",
-					pid,
-					pid);
-	findings_add(report, "pg-start", id, FINDINGS_BASE, "h", from_ms, info);
-	findings_add(report,
-				 "pg.wait-start",
-				 wait,
-				 id,
-				 "h",
-				 from_ms,
-				 "\"db\": {\"lock\": {\"name\": \"ShareLock on t\"}, "
-				 "\"held_by\": {\"holders\": 1, \"pid\": 99}}, ");
-	findings_add(report, "pg.wait-stop", wait, id, "h", until_ms, "");
-	findings_add(report, "pg-stop", id, FINDINGS_BASE, "h", until_ms, stop);
 }
 
 /* Sentences name the time that operations took, not the share of the trace that they
@@ -1002,6 +1045,7 @@ main(void)
 		cmocka_unit_test(test_prepared_transaction),
 		cmocka_unit_test(test_more_waits_than_recorded),
 		cmocka_unit_test(test_beside_others),
+		cmocka_unit_test(test_holder_in_trace),
 		cmocka_unit_test(test_starved_beside_sleep),
 		cmocka_unit_test(test_maintenance),
 		cmocka_unit_test(test_gave_up),

@@ -323,6 +323,62 @@ is_making_index(osp__findings *f, const osp__op *wait)
 		   strcasestr(statement.ptr, "concurrently") == NULL;
 }
 
+/* Finds the statement of the process that keeps all others waiting which began last
+ * before the wait. NULL: the trace has none. */
+static const osp__op *
+find_holder(const osp__findings *f, const osp__op *wait, int64_t pid)
+{
+	const osp__op *found = NULL;
+	size_t i;
+
+	for (i = 1; i < f->op_count; i++)
+	{
+		const osp__op *op = &f->ops[i];
+
+		if (op->kind == OSP__OP_PG && op->pid == pid &&
+			op->begin_ns <= wait->begin_ns &&
+			osp_str_eq(op->node->host, wait->node->host) &&
+			(found == NULL || op->begin_ns >= found->begin_ns))
+			found = op;
+	}
+	return found;
+}
+
+/* Appends where to see what the transaction did that held the lock. If that belongs to
+ * the trace that is being read, it is an operation there. */
+static void
+say_holder_trace(osp__findings *f, osp__finding *finding, const osp__op *wait,
+				 int64_t pid, bool session)
+{
+	osp_buf *step = &finding->step;
+	const char *who = session ? "session that holds" : "transaction that held";
+	osp_str trace = osp_str_of(root_member(f, wait, "base_id"));
+
+	if (!osp_str_eq(trace, osp__report_inside(f->report->base_id)))
+	{
+		osp_buf_addf(step,
+					 "See what the %s the lock did, if that was recorded: "
+					 "%s%s%s. ",
+					 who,
+					 f->report->show_before,
+					 trace.ptr,
+					 f->report->show_behind);
+		return;
+	}
+	osp_buf_addf(step,
+				 "What the %s the lock did is in this trace, too: process %lld",
+				 who,
+				 (long long) pid);
+	finding->other = find_holder(f, wait, pid);
+	if (finding->other != NULL)
+	{
+		osp_buf_add_str(step,
+						OSP_STR(", whose last statement before the wait was "));
+		osp__say_op(f, finding->other, step);
+	}
+	osp_buf_add_str(step, OSP_STR(". "));
+}
+
 /* Appends advice about the holder of the lock. */
 static void
 say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
@@ -330,17 +386,10 @@ say_holder_step(osp__findings *f, osp__finding *finding, const osp__op *wait,
 {
 	osp_buf *step = &finding->step;
 	bool session = is_of_idle_session(f, wait);
-	const char *trace = root_member(f, wait, "base_id");
-	bool traced = trace[0] != '\0';
+	bool traced = root_member(f, wait, "base_id")[0] != '\0';
 
 	if (traced)
-		osp_buf_addf(step,
-					 "See what the %s the lock did, if that was recorded: "
-					 "%s%s%s. ",
-					 session ? "session that holds" : "transaction that held",
-					 f->report->show_before,
-					 trace,
-					 f->report->show_behind);
+		say_holder_trace(f, finding, wait, pid, session);
 	if (session)
 		osp_buf_addf(
 			step,
