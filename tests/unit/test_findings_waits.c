@@ -404,6 +404,79 @@ test_holder_in_trace(void **state)
 		(const char *const[4]){"trace show"});
 }
 
+/* Adds two statements of which each waits once, the longer one with a sampled time that
+ * is ms more than the wait. */
+static osp_report *
+make_two_waits(int more_ms)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	char stop[96];
+
+	assert_non_null(report);
+	add_waiting(report, 1, 0, 100, "");
+	(void) snprintf(stop,
+					sizeof(stop),
+					"\"db\": {\"waits\": {\"Lock:transactionid\": %d}}, ",
+					500 + more_ms);
+	add_waiting(report, 2, 100, 600, "");
+	findings_add(report, "pg-stop", "p2", FINDINGS_BASE, "h", 800, stop);
+	return report;
+}
+
+/* Adds a statement that waits twice in the checks of a foreign key. */
+static osp_report *
+make_inner_waits(void)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	int i;
+
+	assert_non_null(report);
+	begin_update(report);
+	findings_add(report, "pg.trigger-start", "t", "s", "h", 0, "");
+	for (i = 0; i < 2; i++)
+	{
+		char wait[3] = {'w', (char) ('0' + i), '\0'};
+
+		findings_add(report,
+					 "pg.wait-start",
+					 wait,
+					 "t",
+					 "h",
+					 i * 500,
+					 "\"db\": {\"lock\": {\"name\": \"ShareLock on t\"}, "
+					 "\"held_by\": {\"holders\": 1, \"pid\": 7}}, ");
+		findings_add(report, "pg.wait-stop", wait, "t", "h", i * 500 + 450, "");
+	}
+	findings_add(report, "pg.trigger-stop", "t", "s", "h", 960, "");
+	findings_add(report,
+				 "pg-stop",
+				 "s",
+				 FINDINGS_BASE,
+				 "h",
+				 1000,
+				 "\"db\": {\"waits\": {\"Lock:transactionid\": 905}}, ");
+	return report;
+}
+
+/* The sampled time of all waits may be a little longer than the waits that were recorded
+ * one by one. That does not show that there were more. */
+static void
+test_number_of_waits(void **state)
+{
+	(void) state;
+	findings_assert_says(make_two_waits(20),
+						 (const char *const[4]){": \"2 waits for locks took"},
+						 (const char *const[4]){"More than"});
+	findings_assert_says(
+		make_two_waits(100),
+		(const char *const[4]){": \"More than 2 waits for locks took"},
+		(const char *const[4]){NULL});
+	findings_assert_says(
+		make_inner_waits(),
+		(const char *const[4]){": \"2 waits for locks took 905 ms"},
+		(const char *const[4]){"More than"});
+}
+
 /* Many sessions change one row. Which one holds the lock is chance, so all waits are
  * one cause. */
 static void
@@ -1046,6 +1119,7 @@ main(void)
 		cmocka_unit_test(test_more_waits_than_recorded),
 		cmocka_unit_test(test_beside_others),
 		cmocka_unit_test(test_holder_in_trace),
+		cmocka_unit_test(test_number_of_waits),
 		cmocka_unit_test(test_starved_beside_sleep),
 		cmocka_unit_test(test_maintenance),
 		cmocka_unit_test(test_gave_up),

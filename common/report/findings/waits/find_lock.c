@@ -15,6 +15,12 @@
 #define CROWD_MIN 3
 #define OF_CROWD  (UINT64_C(1) << 63)
 
+/* A server records at most this many waits of one statement. If there are fewer, and the
+ * time of all waits, which is sampled, is longer by less than a tenth, there were no
+ * others. */
+#define RECORDED_MAX  8
+#define SAMPLING_PART 10
+
 /* The sums of a group: the time of waits that are not recorded one by one. */
 enum
 {
@@ -60,21 +66,28 @@ osp__look_deadlocks(osp__findings *f)
 	claim_failed(f, "deadlock_detected", 0);
 }
 
-/* Sums up the waits that are recorded below a statement. Returns the last one; NULL:
- * there is none. */
+/* Sums up and counts the waits that are recorded below a statement, but not below
+ * statements inside it. Returns the last one; NULL: there is none. */
 static const osp__op *
-waits_below(const osp__findings *f, const osp__op *op, int64_t *sum_ns)
+waits_below(const osp__findings *f, const osp__op *op, int64_t *sum_ns,
+			unsigned *count)
 {
-	const osp__op *child = osp__op_child(f, op);
+	const osp__op *at = osp__op_child(f, op);
 	const osp__op *last = NULL;
 
 	*sum_ns = 0;
-	for (; child != NULL; child = osp__op_sibling(f, child))
-		if (child->kind == OSP__OP_WAIT)
+	*count = 0;
+	while (at != NULL)
+	{
+		if (at->kind == OSP__OP_WAIT)
 		{
-			*sum_ns += child->end_ns - child->begin_ns;
-			last = child;
+			*sum_ns += at->end_ns - at->begin_ns;
+			++*count;
+			last = at;
 		}
+		at = at->kind == OSP__OP_PG ? osp__op_beside(f, at, op)
+									: osp__op_below(f, at, op);
+	}
 	return last;
 }
 
@@ -174,7 +187,8 @@ static void
 claim_rest(osp__findings *f, const osp__table *crowds, osp__op *op)
 {
 	int64_t recorded_ns;
-	const osp__op *last = waits_below(f, op, &recorded_ns);
+	unsigned recorded;
+	const osp__op *last = waits_below(f, op, &recorded_ns, &recorded);
 	int64_t ns = osp__op_own_fact(f, op, OSP__WAIT_LOCK) - recorded_ns;
 	osp__group *group = osp__group_of(
 		f, last != NULL ? wait_key(crowds, last) : HOLDER_UNKNOWN);
@@ -183,8 +197,11 @@ claim_rest(osp__findings *f, const osp__table *crowds, osp__op *op)
 		osp__claim_time(f, group, op, ns);
 	else if (group != NULL && group->count > 0 && ns > 0)
 	{
-		group->sums[SUM_REST_NS] += ns;
+		int64_t spent_ns = group->spent_ns;
+
 		osp__claim_more(f, group, op, ns);
+		if (recorded >= RECORDED_MAX || ns > recorded_ns / SAMPLING_PART)
+			group->sums[SUM_REST_NS] += group->spent_ns - spent_ns;
 	}
 }
 
