@@ -84,5 +84,45 @@ $found = finding(why($node, $context->{base}), 'deadlock');
 like($found->{cause}, qr/^A statement was cancelled because of a deadlock, after 1\.\d+ s in all\.$/,
 	'deadlock: not before deadlock_timeout');
 
+# A request that hangs behind many short statements: in a lock, and in a commit that no
+# standby confirms. What is said names that, and not only what came before.
+foreach my $hang (
+	[ 'lock', 'UPDATE stock SET n = 5 WHERE id = 5;', 'UPDATE stock SET n = 5 WHERE id = 5' ],
+	[ 'commit', "BEGIN;\nUPDATE stock SET n = 6 WHERE id = 6;\nCOMMIT;", 'COMMIT' ])
+{
+	my ($name, $sql, $running) = @$hang;
+	my $holder = $node->background_psql('postgres');
+
+	$holder->query_safe('BEGIN; UPDATE stock SET n = n + 1 WHERE id = 5');
+	if ($name eq 'commit')
+	{
+		$node->append_conf('postgresql.conf', "synchronous_standby_names = 'missing'");
+		$node->reload;
+	}
+	$context = context();
+	my $request = session($context, 'request', "SELECT n FROM stock WHERE id = 1;\n" x 300 . $sql);
+	wait_until($node, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'request'}
+		  . q{ AND (wait_event_type = 'Lock' OR wait_event = 'SyncRep') AND state_change < now() - interval '1 s'});
+	foreach my $command ('show', 'explain')
+	{
+		my ($out) = run_command([ $ENV{OSPROFILER_TEST_AGENT} || 'osprofiler', 'trace', $command, '--no-wait',
+			'--run-directory', $node->basedir . '/run',
+			'--connection-string', 'file://' . trace_file($node), $context->{base} ]);
+		my $head = $command eq 'show' ? qr/Trace \S+  \S+ \S+ so far .*\n/ : qr//;
+
+		like($out, qr/\A${head}Still running, begun [\d.]+ s ago: \Q$running\E(?:\n|\.\s)/, "hanging $name: trace $command");
+		unlike($out, qr/^Why it took [^\n]* m?s:/m, "... it does not explain the whole");
+	}
+	my $open = why($node, $context->{base})->{unfinished};
+	is($open->{what}, $running, "hanging $name: JSON");
+	$node->append_conf('postgresql.conf', "synchronous_standby_names = ''");
+	$node->reload;
+	$holder->query_safe('COMMIT');
+	$holder->quit;
+	finish $request->{psql};
+	wait_for_delivery($node);
+	is(why($node, $context->{base})->{unfinished}, undef, "... and no more when it has ended");
+}
+
 $node->stop;
 done_testing();
