@@ -5,18 +5,71 @@
  *	  directory?
  *
  * `osprofiler run` delivers by itself. All other programs need an agent, which
- * may be started later; so its absence is only wrong if points wait for it.
+ * may be started later; so its absence is only wrong if points wait for it. This
+ * check is made after those of the collector, see doctor_table.c.
  */
 #include "doctor/doctor.h"
 
 #include <unistd.h>
 
+#include "collector_advice.h"
 #include "lost_points.h"
 #include "record/ring.h"
 #include "record/runstat.h"
 #include "run/former_runs.h"
 #include "server/shipper_state.h"
 #include "shell_text.h"
+
+/* Divides the next piece of advice from the one before. */
+static void
+separate_advice(doctor_result *r)
+{
+	if (r->advice.len > 0)
+		doctor_advise(r, "; ");
+}
+
+/* The step of the collector that says why nothing can be stored. STEP_COUNT: none does. */
+static doctor_step
+find_obstacle(const doctor *d)
+{
+	static const doctor_step steps[] = {STEP_COLLECTOR, STEP_STORE};
+	const doctor_result *read_back = &d->results[STEP_READ_BACK];
+	size_t i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (d->results[steps[i]].verdict == DOCTOR_WRONG)
+			return steps[i];
+	return read_back->verdict == DOCTOR_WRONG &&
+				   cli_collector_is_full(read_back->found.ptr)
+			   ? STEP_READ_BACK
+			   : STEP_COUNT;
+}
+
+/*
+ * Advises to mend the collector first, if it cannot store anything: a command that
+ * delivers points would fail. The small trace of doctor may fit where the points, with
+ * this last error, did not.
+ */
+static void
+advise_collector(const doctor *d, doctor_result *r, const char *last_error)
+{
+	const doctor_step obstacle = find_obstacle(d);
+
+	if (obstacle == STEP_COUNT && !cli_collector_is_full(last_error))
+		return;
+	separate_advice(r);
+	if (obstacle == STEP_COUNT)
+	{
+		doctor_advise(r,
+					  "the collector's file system was full: first free or "
+					  "enlarge it, unless that was done");
+		return;
+	}
+	r->is_left = true;
+	doctor_advise(r,
+				  "first do what the step '%s' says, or the command fails",
+				  doctor_check_of(obstacle)->title);
+}
 
 static void
 report_waiting(const doctor *d, doctor_result *r, const osp_run_totals *totals)
@@ -36,6 +89,8 @@ report_waiting(const doctor *d, doctor_result *r, const osp_run_totals *totals)
 	doctor_mend(r, "osprofiler agent --run-directory ");
 	doctor_mend_word(r, d->run_directory);
 	doctor_mend(r, " --once");
+	advise_collector(d, r, totals->stat.last_error);
+	separate_advice(r);
 	doctor_advise(r, "without --once it stays and delivers what comes");
 }
 
@@ -100,8 +155,10 @@ report_former(const doctor *d, doctor_result *r)
 	{
 		doctor_mend(r, "%s", r->mend.len > 0 ? " && " : "");
 		former_run_add_command(&r->mend, &former.runs[0]);
-		if (r->advice.len > 0 && former.runs[0].collector != RUN_COLLECTOR_NONE)
-			doctor_advise(r, "; ");
+		if (!r->is_left)
+			advise_collector(d, r, former.runs[0].totals.stat.last_error);
+		if (former.runs[0].collector != RUN_COLLECTOR_NONE)
+			separate_advice(r);
 		advise_former(r, &former.runs[0]);
 	}
 	former_runs_term(&former);

@@ -161,6 +161,7 @@ void
 check_arrival(doctor *d, doctor_result *r)
 {
 	osp_error err = {OSP_OK, ""};
+	osp_error kept;
 	bool elsewhere = false;
 	size_t found;
 	osp_status status;
@@ -173,15 +174,15 @@ check_arrival(doctor *d, doctor_result *r)
 		cli_server_add_place(d->server, &r->found);
 		return;
 	}
-	status =
-		doctor_read_trace(d, d->server_trace_id, 1, SHORT_MS, &found, &err);
+	status = doctor_read_trace(
+		d, d->server_trace_id, 1, SHORT_MS, &found, &kept, &err);
 
 	if (status == OSP_OK && found == 0)
 		elsewhere = server_has_it(d);
 	if (status == OSP_OK && found == 0 && !elsewhere)
 	{
-		status =
-			doctor_read_trace(d, d->server_trace_id, 1, WAIT_MS, &found, &err);
+		status = doctor_read_trace(
+			d, d->server_trace_id, 1, WAIT_MS, &found, &kept, &err);
 		elsewhere = found == 0 && server_has_it(d);
 	}
 	if (found > 0 || elsewhere)
@@ -199,6 +200,8 @@ check_arrival(doctor *d, doctor_result *r)
 						"server's half",
 						d->moved_from,
 						d->moved_uri[0] == '\0' ? DEFAULT_STORE : "");
+		if (kept.code != OSP_OK)
+			doctor_report_kept(r, d->server_trace_id, &kept);
 	}
 	else if (elsewhere && are_defaults(d))
 	{

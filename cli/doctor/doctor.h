@@ -418,10 +418,18 @@ bool doctor_mend_server_run_directory(const doctor *d, doctor_result *r,
 /*
  * Counts the points of a trace in the collector, waiting up to wait_ms until it
  * has count of them; then removes the trace where the collector can. Returns
- * OSP_OK also if there are fewer.
+ * OSP_OK also if there are fewer. *kept says why the trace was not removed, if it
+ * could not be.
  */
 osp_status doctor_read_trace(doctor *d, const char *base_id, size_t count,
-							 unsigned wait_ms, size_t *found,
+							 unsigned wait_ms, size_t *found, osp_error *kept,
 							 osp_error *err) OSP_MUST_CHECK;
+
+/*
+ * Adds that a trace that was found could not be removed. That is wrong if its file
+ * system is full; a user without the right to remove traces may still trace.
+ */
+void doctor_report_kept(doctor_result *r, const char *base_id,
+						const osp_error *kept);
 
 #endif /* OSPROFILER_CLI_DOCTOR_H */

@@ -173,6 +173,18 @@ may_fix(const doctor *d, doctor_step step)
 					  d->results[STEP_SERVER].verdict == DOCTOR_GOOD);
 }
 
+/*
+ * The step that is tried as the nth. The agent's step, which is printed before those
+ * of the collector, is tried after them: an agent delivers only what they can store.
+ */
+static doctor_step
+nth_step(unsigned n)
+{
+	if (n < STEP_AGENT || n > STEP_READ_BACK)
+		return (doctor_step) n;
+	return n == STEP_READ_BACK ? STEP_AGENT : (doctor_step) (n + 1);
+}
+
 bool
 doctor_run(doctor *d)
 {
@@ -183,23 +195,24 @@ doctor_run(doctor *d)
 		doctor_check_step(d, STEP_SERVER);
 	for (i = 0; i < STEP_COUNT; i++)
 	{
-		doctor_result *r = &d->results[i];
+		const doctor_step step = nth_step(i);
+		doctor_result *r = &d->results[step];
 		doctor_step obstacle;
 
-		if (!is_asked(d, (doctor_step) i))
+		if (!is_asked(d, step))
 			continue;
 		if (d->undone)
 		{
 			doctor_skip(r, "see the report of the server's user, above");
 			continue;
 		}
-		obstacle = find_obstacle(d, (doctor_step) i);
+		obstacle = find_obstacle(d, step);
 		if (obstacle != STEP_COUNT)
 			doctor_skip(r, "it needs: %s", checks[obstacle].title);
 		else if (r->verdict == DOCTOR_NOT_ASKED)
-			doctor_check_step(d, (doctor_step) i);
-		if (r->verdict == DOCTOR_WRONG && may_fix(d, (doctor_step) i))
-			doctor_fix(d, (doctor_step) i);
+			doctor_check_step(d, step);
+		if (r->verdict == DOCTOR_WRONG && may_fix(d, step))
+			doctor_fix(d, step);
 		good = good && r->verdict != DOCTOR_WRONG;
 	}
 	return good;

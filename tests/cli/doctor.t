@@ -152,7 +152,7 @@ SKIP:
 {
 	my $own = $> == 0 ? 'unshare -m' : 'unshare -Urm';
 
-	skip 'no mount namespaces', 5 if system("$own true 2>/dev/null") != 0;
+	skip 'no mount namespaces', 15 if system("$own true 2>/dev/null") != 0;
 	mkdir "$dir/full", 0700;
 	my $uri = "sqlite:///$dir/full/traces.db";
 	write_file("$dir/full.sh", <<"END");
@@ -170,6 +170,57 @@ END
 	is($step->{type}, undef, '... and not to take another collector');
 	like(slurp("$dir/full.err"), qr{^osprofiler: trace delete: cannot remove traces from \Q$uri\E: .*(?:disk is full|No space left).*; free or enlarge its file system, for this needs room, too$},
 		'... nor can traces be removed there');
+
+	# What waits cannot be delivered there either, so that is not proposed alone.
+	write_file("$dir/full.sh", <<"END");
+mount -t tmpfs -o size=256k,mode=700 none $dir/full
+export OSPROFILER_CONNECTION_STRING=$uri OSPROFILER_RUN_DIR=$dir/waits
+osprofiler doctor >/dev/null
+cat /dev/zero >$dir/full/rest 2>/dev/null
+osprofiler run -q sqlite3 :memory: 'SELECT 1' >/dev/null 2>&1
+osprofiler doctor --fix --json 2>$dir/full.err
+if [ "\$1" = room ]; then rm $dir/full/rest; exec osprofiler doctor --json; fi
+END
+	$step = step(steps("$own bash $dir/full.sh"), 'agent');
+	like($step->{found}, qr/^\d+ points wait in .*: .*(?:disk is full|No space left on device)\)$/, 'a full file system, and what waits for it');
+	like($step->{do}, qr/^first do what the step 'store a trace' says, or the command fails; /, '... is not to be delivered first');
+	is($step->{type}, 'osprofiler agent --once', '... but then');
+	unlike(slurp("$dir/full.err"), qr/agent --once/, '... and --fix does not try it');
+	my $out = qx($own bash $dir/full.sh room);
+	$step = step(decode_json($out =~ s/\A.*?^\}\n//msr), 'agent');
+	like($step->{do}, qr/^the collector's file system was full: first free or enlarge it, unless that was done; /, '... with room again');
+
+	# A reader keeps SQLite from making room by itself. The room is enough to store the
+	# trace, not to remove it: each attempt to store it gets a page more.
+	write_file("$dir/full.sh", <<"END");
+mount -t tmpfs -o size=256k,mode=700 none $dir/full
+export OSPROFILER_CONNECTION_STRING=$uri
+osprofiler doctor >/dev/null
+mkfifo $dir/full/go
+sqlite3 $dir/full/traces.db <$dir/full/go >$dir/full/read &
+exec 9>$dir/full/go
+echo 'BEGIN; SELECT count(*) FROM sqlite_master;' >&9
+until [ -s $dir/full/read ]; do sleep 0.05; done
+for try in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	cat /dev/zero >$dir/full/rest 2>/dev/null
+	truncate -s -4K $dir/full/rest
+	osprofiler doctor --json >$dir/full.json
+	echo \$? >$dir/full.rc
+	grep -q '"store", "verdict": "good"' $dir/full.json && break
+done
+rm $dir/full/rest
+exec 9>&-
+wait
+osprofiler trace list --json >$dir/full.list
+cat $dir/full.json
+END
+	$step = step(steps("$own bash $dir/full.sh"), 'read_back');
+	is($step->{verdict}, 'wrong', 'a trace that cannot be removed: it is found');
+	like($step->{found}, qr/^it is there; it cannot be removed: .*(?:disk is full|No space left on device)$/, '... with the reason');
+	my ($id) = ($step->{do} // '') =~ /^free or enlarge its file system, for removing needs room, too; then remove the trace of this test, (\S+)$/;
+	ok($id, '... and what to do');
+	is(slurp("$dir/full.rc"), "1\n", '... and the exit status');
+	like(slurp("$dir/full.list"), qr/\Q$id\E/, '... it is still there') if $id;
 }
 
 # --- a home directory that cannot be written to ---------------------------------

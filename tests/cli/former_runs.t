@@ -98,7 +98,7 @@ my ($agent) = grep { $_->{name} eq 'agent' } @{ decode_json($doctor)->{steps} };
 isnt($agent->{verdict}, 'good', 'doctor: the agent is missing');
 like($agent->{found}, qr/\A$points points wait in \Q$left\E, left by/, 'doctor: what waits');
 is($agent->{type}, 'osprofiler agent --once', 'doctor: what to type');
-like($agent->{do}, qr/\Athe next 'osprofiler run' delivers that, too\z/, 'doctor: or to wait for');
+like($agent->{do}, qr/\Afirst do what the step 'store a trace' says, or the command fails; the next 'osprofiler run' delivers that, too\z/, 'doctor: or to wait for');
 
 # --- trace show ------------------------------------------------------------------
 
