@@ -46,6 +46,7 @@ static const struct
 	{"without any password configured", CLI_FAILURE_NO_PASSWORD},
 	{"DB index is out of range", CLI_FAILURE_DATABASE},
 	{"unknown command 'SENTINEL'", CLI_FAILURE_NO_SENTINEL},
+	{"OOM command not allowed", CLI_FAILURE_MEMORY},
 	/* PostgreSQL: 28P01, 28000, 3D000, 42501 */
 	{"password authentication failed", CLI_FAILURE_LOGIN},
 	{"no password supplied", CLI_FAILURE_LOGIN},
@@ -113,6 +114,9 @@ cli_failure_step(cli_failure failure)
 		case CLI_FAILURE_NO_TLS:
 			return "name a port that speaks TLS, or leave TLS out of the "
 				   "connection string";
+		case CLI_FAILURE_MEMORY:
+			return "raise Redis's maxmemory, or remove its old traces with "
+				   "'osprofiler trace prune'";
 		case CLI_FAILURE_EXPLAINED:
 			return "do what is proposed there";
 		case CLI_FAILURE_OTHER:

@@ -22,6 +22,7 @@ typedef enum cli_failure
 	CLI_FAILURE_NO_PASSWORD, /* it needs no password, and got one */
 	CLI_FAILURE_NO_SENTINEL, /* it is a server, not a sentinel */
 	CLI_FAILURE_NO_TLS,      /* it does not speak TLS */
+	CLI_FAILURE_MEMORY,      /* Redis has reached its maxmemory */
 	CLI_FAILURE_EXPLAINED,   /* the message itself says what to do */
 	CLI_FAILURE_OTHER        /* it answers, but cannot do the task */
 } cli_failure;

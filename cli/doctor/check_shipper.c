@@ -277,6 +277,17 @@ advise_correcting(doctor *d, doctor_result *r, const char *error)
 		doctor_advise(r, CLI_FULL_ADVICE);
 		return;
 	}
+	if (cli_collector_failure(error) == CLI_FAILURE_MEMORY)
+	{
+		doctor_advise(r,
+					  "%s: what waits is delivered then",
+					  cli_failure_step(CLI_FAILURE_MEMORY));
+		if (theirs.shown[0] != '\0')
+			doctor_advise(r,
+						  " (--connection-string %s names this collector)",
+						  theirs.shown);
+		return;
+	}
 	doctor_advise(r,
 				  "see osprofiler.connection_string_file and "
 				  "osprofiler.connection_string; after a change: SELECT "

@@ -210,6 +210,15 @@ SKIP:
 	proposes("redissentinel://127.0.0.1:$port", "ERR unknown command 'SENTINEL'", 'name a sentinel, or the server itself as redis://');
 	proposes("redis://127.0.0.1:$port/99", 'ERR DB index is out of range',
 		'make the database or virtual host that the connection string names, or name another one');
+
+	# Redis at its maxmemory still removes traces.
+	my $uri = "redis://127.0.0.1:$port";
+	my $memory = "raise Redis's maxmemory, or remove its old traces with 'osprofiler trace prune'";
+
+	system("redis-cli -p $port CONFIG SET maxmemory 1 >/dev/null");
+	my (undef, $out) = run_cli('doctor', '--connection-string', $uri);
+	like($out, qr/^wrong +store a trace .*OOM command not allowed.*\n +do: $memory/m, 'Redis at its maxmemory');
+	is((run_cli('trace', 'prune', '--older-than', '1h', '--connection-string', $uri))[0], 0, '... prunes');
 	$stop->();
 }
 

@@ -606,22 +606,28 @@ $node->safe_psql('postgres', 'ALTER ROLE plain RESET osprofiler.statement_text')
 $node->safe_psql('postgres', 'ALTER ROLE plain RESET ALL');
 
 # A collector without room, and what waits for it.
-my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16, ReuseAddr => 1) or die "listen: $!";
-my $full_disk = fork // die "fork: $!";
-if ($full_disk == 0)
+for my $case (['a full disk', 'ERR No space left on device', qr/^free or enlarge its file system: what waits is delivered then$/],
+	['Redis at its maxmemory', "OOM command not allowed when used memory > 'maxmemory'.", qr{^raise Redis's maxmemory, or remove its old traces with 'osprofiler trace prune': what waits is delivered then \(--connection-string redis://127\.0\.0\.1:\d+ names this collector\)$}])
 {
-	alarm 120;
-	while (my $client = $listener->accept)
+	my ($what, $answer, $do) = @$case;
+	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16, ReuseAddr => 1) or die "listen: $!";
+	my $full = fork // die "fork: $!";
+
+	if ($full == 0)
 	{
-		syswrite $client, "-ERR No space left on device\r\n" x 8 if sysread $client, my $request, 65536;
+		alarm 120;
+		while (my $client = $listener->accept)
+		{
+			syswrite $client, "-$answer\r\n" x 8 if sysread $client, my $request, 65536;
+		}
+		POSIX::_exit(0);
 	}
-	POSIX::_exit(0);
+	setting('osprofiler.connection_string', "'redis://127.0.0.1:@{[ $listener->sockport ]}'");
+	$step = broken($what, 'shipper', qr/^the server's collector does not take what is delivered, \d+ points wait in the spool(?: and \d+ bytes of others in rings)?: .*\Q$answer\E/, not_mended => 1);
+	like($step->{do}, $do, '... what to do');
+	kill 'KILL', $full;
+	waitpid $full, 0;
 }
-setting('osprofiler.connection_string', "'redis://127.0.0.1:@{[ $listener->sockport ]}'");
-$step = broken('a full disk', 'shipper', qr/^the server's collector does not take what is delivered, \d+ points wait in the spool(?: and \d+ bytes of others in rings)?: .*No space left on device/, not_mended => 1);
-is($step->{do}, "free or enlarge its file system: what waits is delivered then", '... what to do');
-kill 'KILL', $full_disk;
-waitpid $full_disk, 0;
 setting('osprofiler.agent', "'/nonexistent'");
 $node->poll_query_until('postgres', 'SELECT shipper_pid IS NULL FROM osprofiler.stat') or die 'a shipper';
 broken('points in the spool, and no shipper', 'shipper', qr{^none is at work: there is no program /nonexistent}, not_mended => 1);
