@@ -4,6 +4,7 @@
  *	  What to do where points wait in a run directory without a shipper.
  */
 #include "shipper_advice.h"
+#include "as_user.h"
 #include "control_text.h"
 #include "server/stopped_server.h"
 #include "shell_text.h"
@@ -13,7 +14,8 @@
 
 /*
  * Appends the command that starts the server, to be executed as the user who runs
- * it. For a cluster of Debian that is pg_ctlcluster.
+ * it. For a cluster of Debian that is pg_ctlcluster, which root may execute. If root
+ * acts as the server's user here, what is to be typed before that comes first.
  */
 static void
 add_start(osp_buf *out, const char *data_directory)
@@ -21,6 +23,7 @@ add_start(osp_buf *out, const char *data_directory)
 	char version[16];
 	char cluster[64];
 	char path[128];
+	char as_user[CLI_AS_USER_MAX] = "";
 	int end = 0;
 
 	if (sscanf(data_directory,
@@ -34,10 +37,15 @@ add_start(osp_buf *out, const char *data_directory)
 			0 &&
 		access(path, F_OK) == 0)
 	{
-		osp_buf_addf(out, "pg_ctlcluster %s %s start", version, cluster);
+		if (cli_may_act_as_others())
+			cli_as_user_words(cli_typist(), 0, as_user);
+		osp_buf_addf(
+			out, "%spg_ctlcluster %s %s start", as_user, version, cluster);
 		return;
 	}
-	osp_buf_add_str(out, OSP_STR("pg_ctl start -D "));
+	if (cli_may_act_as_others())
+		cli_as_user_words(cli_typist(), geteuid(), as_user);
+	osp_buf_addf(out, "%spg_ctl start -D ", as_user);
 	cli_add_quoted(out, osp_str_of(data_directory));
 }
 

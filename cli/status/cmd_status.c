@@ -32,7 +32,7 @@ static const char help[] =
 	"\n"
 	"Shows whether points arrive: what waits without being delivered and what was\n"
 	"lost, in words, also what former runs of 'osprofiler run' and this user's\n"
-	"PostgreSQL servers left;\n"
+	"PostgreSQL servers left, for root those of all users;\n"
 	"then the counters of a run directory: points written, shipped,\n"
 	"waiting, lost; contexts accepted and refused; the collector's last error.\n"
 	"\n"
@@ -82,12 +82,13 @@ static int
 report_nothing(const status_view *view)
 {
 	if (view->runs_at_work == 0)
-		return cli_error("nothing was traced in '%s' yet%s",
-						 view->path,
-						 cli_server_directories(view->path) > 0
-							 ? "; --server CONNINFO shows what a PostgreSQL "
-							   "server has"
-							 : "");
+		return cli_error(
+			"nothing was traced in '%s' yet%s",
+			view->path,
+			cli_server_directories(view->path) + view->others_servers > 0
+				? "; --server CONNINFO shows what a PostgreSQL "
+				  "server has"
+				: "");
 	return cli_error("nothing was traced in '%s' yet; 'osprofiler run' is at "
 					 "work in a directory of its own: osprofiler status "
 					 "--run-directory %s",
@@ -185,7 +186,7 @@ complete_view(status_view *view)
 /*
  * Finds what PostgreSQL servers of this user have left. They do not know this user's
  * environment, so their directories are in the default place; a setting names
- * another one.
+ * another one. For root the servers of other users count, too.
  */
 static void
 find_servers(status_view *view, bool is_named)
@@ -199,6 +200,8 @@ find_servers(status_view *view, bool is_named)
 					(unsigned long) geteuid());
 	if (!is_named && strcmp(shared, view->path) != 0)
 		left_servers_find(&view->servers, shared);
+	if (!is_named)
+		view->others_servers = left_servers_find_of_others(&view->servers);
 }
 
 /*
@@ -267,7 +270,7 @@ print_text(cli_out *out, const status_view *view)
 {
 	status_counter counters[STATUS_COUNTERS_MAX];
 	size_t count = status_counters(view, counters);
-	size_t servers = cli_server_directories(view->path);
+	size_t servers = cli_server_directories(view->path) + view->others_servers;
 	osp_buf error;
 	size_t i;
 

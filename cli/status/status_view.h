@@ -21,11 +21,12 @@ typedef struct status_view
 	char error_time[OSP_TIMESTAMP_LEN + 1]; /* empty: no error yet */
 	former_runs former;                     /* only without --run-directory */
 	left_servers servers;                   /* only without --run-directory */
-	size_t runs_at_work;                    /* only without --run-directory */
-	char run_at_work[OSP_RUNDIR_PATH_MAX];  /* of one of these runs */
-	char loss_time[OSP_TIMESTAMP_LEN + 1];  /* empty: nothing was lost yet */
-	int64_t since_ns;                       /* earlier losses do not count */
-	osp_buf troubles;                       /* a line for each */
+	size_t others_servers; /* servers of other users, for root */
+	size_t runs_at_work;   /* only without --run-directory */
+	char run_at_work[OSP_RUNDIR_PATH_MAX]; /* of one of these runs */
+	char loss_time[OSP_TIMESTAMP_LEN + 1]; /* empty: nothing was lost yet */
+	int64_t since_ns;                      /* earlier losses do not count */
+	osp_buf troubles;                      /* a line for each */
 	size_t trouble_count;
 	bool of_server; /* from osprofiler.stat, without some counters */
 } status_view;

@@ -172,6 +172,30 @@ is("$status|$out", "0|$list", 'root is let in by trace list as by doctor');
 ($status, $out) = types('root', "osprofiler status --server '$place'");
 unlike($out, qr/role "root"/, '... and by status');
 
+# Root's status names the servers of others, also one that has stopped.
+types('root', 'osprofiler agent --once');
+($status, $out) = types('root', 'osprofiler status');
+like($out, qr/^PostgreSQL servers +1, each with a directory of its own: osprofiler status --server CONNINFO$/m, 'root: status names a server') or diag($out);
+is($status, 0, '... which delivers');
+must("$postgres psql -Xq -h $dir/socket -d shop -c \"ALTER SYSTEM SET osprofiler.connection_string = 'redis://127.0.0.1:1'\" -c 'SELECT pg_reload_conf()'");
+must("$postgres psql -Xq -h $dir/socket -d shop -c 'SET osprofiler.sample_rate = 1' -c 'SELECT 1'");
+stop();
+for my $user ('root', 'postgres')
+{
+	my $as_postgres = $user eq 'root' ? $postgres . ' ' : '';
+
+	($status, $out) = types($user, 'osprofiler status');
+	like($out, qr{ waits? in .* of a PostgreSQL server, /dev/shm/osprofiler-\d+/pg-\S+, and no shipper is at work \(the PostgreSQL server has stopped; .*: '\Q$as_postgres\Epg_ctl start -D \Q$dir\E/socket/data'\)}, "$user: status says what waits of a stopped server") or diag($out);
+	is($status, 3, '... by its exit status, too');
+}
+start();
+must("$postgres psql -Xq -h $dir/socket -d shop -c 'ALTER SYSTEM RESET osprofiler.connection_string' -c 'SELECT pg_reload_conf()'");
+for (1 .. 100)
+{
+	last if sql('SELECT waiting_bytes + spool_points = 0 FROM osprofiler.stat') eq "t\n";
+	select undef, undef, undef, 0.1;
+}
+
 # --- postgres ---------------------------------------------------------------------------
 
 ($status, $out) = types('postgres', "osprofiler doctor --fix '$place'");
