@@ -65,12 +65,17 @@ await_connection(cli_server *server)
 	}
 }
 
-/* Connects with these settings. If the server has an interrupted(), that can end the
- * attempt. */
+/* Connects with these settings, or only begins to. If the server has an interrupted(),
+ * that can end the attempt. */
 static void
 connect_with(cli_server *server, const char *const *keywords,
-			 const char *const *values)
+			 const char *const *values, bool begin_only)
 {
+	if (begin_only)
+	{
+		server->conn = cli_pq.PQconnectStartParams(keywords, values, 1);
+		return;
+	}
 	if (server->interrupted == NULL)
 	{
 		server->conn = cli_pq.PQconnectdbParams(keywords, values, 1);
@@ -81,9 +86,12 @@ connect_with(cli_server *server, const char *const *keywords,
 		await_connection(server);
 }
 
-/* Tries to connect. Returned owned, also if the server refuses; NULL: no memory. */
+/*
+ * Tries to connect, or only begins to, so that the server is not told a name yet.
+ * Returned owned, also if the server refuses; NULL: no memory.
+ */
 static cli_server *
-try_to_connect(const server_place *place)
+connect_or_begin(const server_place *place, bool begin_only)
 {
 	/*
 	 * A later keyword replaces an earlier one. The first dbname may be a whole
@@ -112,12 +120,18 @@ try_to_connect(const server_place *place)
 	{
 		server->interrupted = place->interrupted;
 		server->is_bare = place->is_bare;
-		connect_with(server, keywords, values);
+		connect_with(server, keywords, values, begin_only);
 	}
 	if (server == NULL || server->conn != NULL)
 		return server;
 	free(server);
 	return NULL;
+}
+
+static cli_server *
+try_to_connect(const server_place *place)
+{
+	return connect_or_begin(place, false);
 }
 
 static bool
@@ -241,25 +255,57 @@ cli_server_open_bound(const char *conninfo, bool (*interrupted)(void *ctx),
 	return status;
 }
 
-/* Connects as this user of the host. Replaces *server if that succeeds. */
-static void
+/*
+ * Does the server say why it refuses the connection of a user whom it would let in? Its
+ * messages may be in another language; then the cause counts as unknown.
+ */
+static bool
+knows_user(const cli_server *server)
+{
+	static const char *const causes[] = {
+		"FATAL:  database \"",
+		"FATAL:  could not access file \"",
+		"FATAL:  could not load library \"",
+		"FATAL:  permission denied for database",
+		"FATAL:  the database system is ",
+		"FATAL:  sorry, too many clients",
+		"FATAL:  remaining connection slots",
+		"FATAL:  too many connections for",
+	};
+	const char *message =
+		server != NULL ? cli_pq.PQerrorMessage(server->conn) : "";
+	size_t i = 0;
+
+	while (i < sizeof(causes) / sizeof(causes[0]) &&
+		   strstr(message, causes[i]) == NULL)
+		i++;
+	return i < sizeof(causes) / sizeof(causes[0]);
+}
+
+/*
+ * Connects as this user of the host. Replaces *server, which may be NULL, if that
+ * succeeds, or if the server lets this user in and says why it cannot be used. Then it
+ * returns true.
+ */
+static bool
 connect_as(const cli_user *user, const server_place *place, cli_server **server)
 {
 	cli_server *other;
 
 	if (!cli_act_as(user))
-		return;
+		return false;
 	other = try_to_connect(place);
 	cli_act_as_root();
-	if (!is_connected(other))
+	if (!is_connected(other) && !knows_user(other))
 	{
 		cli_server_close(other);
-		return;
+		return false;
 	}
 	cli_server_close(*server);
 	*server = other;
 	other->has_login = true;
 	other->login = *user;
+	return true;
 }
 
 /* After root was refused, tries the users whom the server may let in. */
@@ -270,12 +316,53 @@ connect_as_others(const server_place *place, cli_server **server)
 	cli_user user;
 	uid_t uid;
 
-	if (cli_user_named(cli_pq.PQuser((*server)->conn), &user) && user.uid != 0)
-		connect_as(&user, place, server);
-	if (!is_connected(*server) &&
-		cli_server_owner(*server, &uid, name, sizeof(name)) && uid != 0 &&
+	if (cli_user_named(cli_pq.PQuser((*server)->conn), &user) &&
+		user.uid != 0 && connect_as(&user, place, server))
+		return;
+	if (cli_server_owner(*server, &uid, name, sizeof(name)) && uid != 0 &&
 		cli_user_numbered(uid, &user))
-		connect_as(&user, place, server);
+		(void) connect_as(&user, place, server);
+}
+
+/*
+ * Finds the user of this host whom the server most likely lets in by a Unix socket: the
+ * one of the name that the connection string demands, else the socket's owner. False:
+ * there is none but root.
+ */
+static bool
+find_likely_user(const server_place *place, cli_user *user)
+{
+	cli_server *begun = connect_or_begin(place, true);
+	char name[CLI_USER_NAME_MAX];
+	bool found = false;
+	uid_t owner;
+
+	if (begun != NULL && cli_pq.PQstatus(begun->conn) != CONNECTION_BAD &&
+		cli_server_owner(begun, &owner, name, sizeof(name)))
+		found = (cli_user_named(cli_pq.PQuser(begun->conn), user) &&
+				 user->uid != 0) ||
+				(owner != 0 && cli_user_numbered(owner, user));
+	cli_server_close(begun);
+	return found;
+}
+
+/*
+ * Connects as root or as a user whom the server may let in. The likely one is tried
+ * first, since each attempt that is refused leaves a line in the server's log.
+ */
+static cli_server *
+connect_as_any(const server_place *place)
+{
+	cli_server *server = NULL;
+	cli_user likely;
+
+	if (cli_conninfo_has_socket(place->conninfo) &&
+		find_likely_user(place, &likely) && connect_as(&likely, place, &server))
+		return server;
+	server = try_to_connect(place);
+	if (server != NULL && !is_connected(server))
+		connect_as_others(place, &server);
+	return server;
 }
 
 void
@@ -300,9 +387,7 @@ open_for_root(const server_place *place, cli_server **out, osp_error *err)
 		return hand_over(try_to_connect(place), out, err);
 	if (acting != 0)
 		cli_act_as_root();
-	server = try_to_connect(place);
-	if (server != NULL && !is_connected(server))
-		connect_as_others(place, &server);
+	server = connect_as_any(place);
 	if (acting != 0 && !cli_act_as(&before))
 		abort();
 	return hand_over(server, out, err);

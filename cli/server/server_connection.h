@@ -39,10 +39,12 @@ osp_status cli_server_open_bound(const char *conninfo,
 								 osp_error *err) OSP_MUST_CHECK;
 
 /*
- * Connects as cli_server_open does, for a command that root may call. If the
- * server refuses root, it is tried again as the user of this host with the
- * role's name, then as the system user of the server. Afterwards this process
- * acts as the same user as before.
+ * Connects as cli_server_open does, for a command that root may call. By a Unix socket
+ * root connects as the user of this host with the name that conninfo demands, else as
+ * the system user of the server. If the server refuses that user, and by TCP, it is
+ * tried as root, then as these users. So usually no refused attempt is left in the
+ * server's log. If a user is let in, but not to this database, that is the message.
+ * Afterwards this process acts as the same user as before.
  */
 osp_status cli_server_open_for_root(const char *conninfo, cli_server **out,
 									osp_error *err) OSP_MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "server/server_state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/uri.h"
 
@@ -72,6 +73,38 @@ cli_check_conninfo(const char *conninfo, osp_error *err)
 			"@ : / %% as %%40 %%3A %%2F %%25)");
 	cli_pq.PQconninfoFree(options);
 	return OSP_OK;
+}
+
+static const char *
+variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL ? value : "";
+}
+
+bool
+cli_conninfo_has_socket(const char *conninfo)
+{
+	PQconninfoOption *options =
+		has_settings(conninfo) ? parse_settings(conninfo) : NULL;
+	const PQconninfoOption none = {.keyword = NULL};
+	const PQconninfoOption *given = options != NULL ? options : &none;
+	const char *host = find_setting(given, "host");
+	bool has_address = find_setting(given, "hostaddr")[0] != '\0' ||
+					   variable("PGHOSTADDR")[0] != '\0';
+	bool has_service = find_setting(given, "service")[0] != '\0' ||
+					   variable("PGSERVICE")[0] != '\0';
+	bool has_socket;
+
+	if (host[0] == '\0')
+		host = variable("PGHOST");
+	has_socket = !has_address && !has_service &&
+				 (host[0] == '\0' || host[0] == '/') &&
+				 strchr(host, ',') == NULL;
+	if (options != NULL)
+		cli_pq.PQconninfoFree(options);
+	return has_socket;
 }
 
 /* The value that is shown for a setting; NULL: the setting is not shown. */

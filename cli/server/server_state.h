@@ -40,6 +40,12 @@ osp_status cli_check_conninfo(const char *conninfo,
 							  osp_error *err) OSP_MUST_CHECK;
 
 /*
+ * Does the connection string lead to a Unix socket, as far as that is known without
+ * connecting? A service of libpq's is not looked up. libpq must be loaded.
+ */
+bool cli_conninfo_has_socket(const char *conninfo) OSP_MUST_CHECK;
+
+/*
  * Writes the path of the Unix socket of the server's connection, which may have
  * ended. False: the connection uses TCP.
  */

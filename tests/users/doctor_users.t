@@ -172,6 +172,32 @@ is("$status|$out", "0|$list", 'root is let in by trace list as by doctor');
 ($status, $out) = types('root', "osprofiler status --server '$place'");
 unlike($out, qr/role "root"/, '... and by status');
 
+# Root is let in at the first attempt, so the server's log has nothing of root, and the
+# cause of a refusal is that of the user who is let in.
+{
+	my $log = sub { scalar(() = slurp("$dir/socket/log") =~ /FATAL/g) };
+	my $before = $log->();
+
+	types('root', "osprofiler $_") for "doctor '$place'", "doctor '$place user=postgres'", "status --server '$place'", "trace list --server '$place'";
+	is($log->(), $before, 'the log has no refusal of root') or diag(slurp("$dir/socket/log"));
+	($status, $out) = types('root', "osprofiler doctor 'host=$dir/socket port=5432 dbname=nosuch'");
+	like($out, qr/^wrong +server .*database "nosuch" does not exist$/m, 'root: a database that is not there') or diag($out);
+	like($out, qr/^ +do: name a database that is there \('psql -l' lists them\): postgres, shop$/m, '... and which are');
+	is($log->(), $before + 1, '... with one line in the log');
+	($status, $out) = types('root', "osprofiler status --server 'host=$dir/socket port=5432 dbname=nosuch'");
+	like($out, qr/database "nosuch" does not exist/, '... for status, too');
+
+	# A server without a role of its user's name lets root in as root, or says why not.
+	must("$postgres psql -Xq -h $dir/socket -d postgres -c 'CREATE ROLE root SUPERUSER LOGIN'");
+	must("psql -Xq -h $dir/socket -U root -d postgres -c 'ALTER ROLE postgres RENAME TO away'");
+	($status, $out) = types('root', "osprofiler doctor '$place'");
+	like($out, qr/^good +server +.*, user root$/m, 'root is let in as root if the server\'s user is not') or diag($out);
+	must("psql -Xq -h $dir/socket -U root -d postgres -c 'ALTER ROLE away RENAME TO postgres'");
+	must("$postgres psql -Xq -h $dir/socket -d postgres -c 'DROP ROLE root'");
+	($status, $out) = types('root', "osprofiler doctor '$place user=nosuch'");
+	like($out, qr/^wrong +server .*Peer authentication failed for user "nosuch"$/m, 'a role that nobody is let in as') or diag($out);
+}
+
 # Root's status names the servers of others, also one that has stopped.
 types('root', 'osprofiler agent --once');
 ($status, $out) = types('root', 'osprofiler status');
