@@ -183,6 +183,11 @@ make_context(run_state *run)
 
 	if (ring == NULL)
 		return CLI_FAILED;
+	if (osp_keyring_count(ring) == 0)
+	{
+		osp_keyring_free(ring);
+		return cli_error("there is no key in %s", run->config.hmac_keys_file);
+	}
 	osp_uuid_new(&uuid);
 	osp_uuid_text(&uuid, run->base_id);
 	osp_id_set_uuid(&base, &uuid);

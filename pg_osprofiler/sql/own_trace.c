@@ -75,7 +75,8 @@ check_proof(FunctionCallInfo fcinfo, osp_str name)
 {
 	char challenge[CHALLENGE_MAX];
 	char id[OSP_ID_MAX + 1];
-	osp_keyring *keys = pgosp_keyring(NULL);
+	const char *keys_reason;
+	osp_keyring *keys = pgosp_keyring(&keys_reason);
 	osp_context context;
 	osp_verdict verdict = keys != NULL
 							  ? osp_context_verify(keys,
@@ -88,7 +89,10 @@ check_proof(FunctionCallInfo fcinfo, osp_str name)
 		ereport(ERROR,
 				errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				errmsg("permission denied to read this trace"),
-				errdetail("%s.", osp_verdict_text(verdict)),
+				errdetail("%s.",
+						  verdict == OSP_CTX_NO_KEYS && keys_reason != NULL
+							  ? keys_reason
+							  : osp_verdict_text(verdict)),
 				errhint("Members of pg_read_all_stats may read all traces."));
 	write_challenge(challenge);
 	if (!osp_str_eq(osp_id_text(&context.base_id, id), name) ||

@@ -200,6 +200,7 @@ my @mistakes = (
 		HOME => "$dir/new.home", XDG_STATE_HOME => '', OSPROFILER_CONNECTION_STRING => '', OSPROFILER_RUN_DIR => "$dir/new.run", lines => 3],
 	['run --hmac-key a,b true', qr/--hmac-key is one key/],
 	['run true', qr/No such file/, OSPROFILER_HMAC_KEYS_FILE => "$dir/no.keys"],
+	['run true', qr{run: there is no key in \Q$dir\E/empty\.keys$}, OSPROFILER_HMAC_KEYS_FILE => "$dir/empty.keys"],
 	['run -- --follow true', qr/cannot run '--follow'/],
 	# collectors
 	['trace list --connection-string redis', qr/must begin with SCHEME:/],
@@ -264,6 +265,8 @@ write_file("$dir/scripts/$_", "#!/none/interpreter\n") for 'stock.py', 'ready.py
 chmod 0755, map { "$dir/scripts/$_" } qw(ready.py ready lost);
 write_file("$dir/mine", "not executable\n");
 write_file("$dir/open.keys", "k\n");
+write_file("$dir/empty.keys", "# none\n");
+chmod 0600, "$dir/empty.keys";
 chmod 0644, "$dir/open.keys";
 write_file("$dir/bad.conf", "[profiler]\nring_size = huge\n");
 write_file("$dir/typo.conf", "[profiler]\nconection_string = x\n");

@@ -149,6 +149,18 @@ psql('alter role anna reset osprofiler.min_duration');
 	($status, $out, $words) = seen('psql', '-XAtc', 'select 1');
 	like($words, qr/none of them is known to the server \(permission denied to read this trace: the signature matches none of the HMAC keys\.\)/,
 		'another key: it is said');
+	$ENV{OSPROFILER_HMAC_KEYS} = $key;
+	chmod 0644, "$dir/keys";
+	psql('select pg_reload_conf()', '-U', 'demo');
+	wait_for('the server reads its keys again', sub
+	{
+		($status, $out, $words) = seen('psql', '-XAtc', 'select 1');
+		return $words =~ /none of them is known to the server/;
+	});
+	like($words, qr/none of them is known to the server \(permission denied to read this trace: file "\Q$dir\E\/keys" has mode 0644, but others must neither read nor write it \(chmod o-rw\)\.\)/,
+		'a file of keys that the server must not use: it is said');
+	chmod 0600, "$dir/keys";
+	psql('select pg_reload_conf()', '-U', 'demo');
 	delete $ENV{OSPROFILER_HMAC_KEYS};
 	($status, $out, $words, $err) = seen('psql', '-XAtc', 'select 1');
 	is($words, '1 statement of PostgreSQL', 'no key: nobody asks the server');
