@@ -170,6 +170,7 @@ format:
 lint:
 	tests/lint.sh
 
+# pip builds the Python package in the source tree.
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) integrations/python/build integrations/python/osprofiler_db.egg-info
 	+$(MAKE) -C pg_osprofiler clean PG_CONFIG=$(PG_CONFIG)

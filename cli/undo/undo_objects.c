@@ -260,6 +260,29 @@ add_files_of_others(doctor_result *r)
 }
 
 /*
+ * Reports that collectors other than files keep their traces, and which one this user's
+ * settings name.
+ */
+static void
+add_collectors(doctor_result *r)
+{
+	char shown[512] = "";
+	osp_config config;
+
+	if (osp_config_load(&config, &osp_allocator_default, NULL, NULL) == OSP_OK)
+	{
+		if (osp_config_set_collector(&config, NULL, NULL, NULL) == OSP_OK)
+			osp_connection_string_redact(
+				osp_str_of(config.connection_string), shown, sizeof(shown));
+		osp_config_term(&config);
+	}
+	doctor_good(r,
+				"; traces in %s%sother collectors, such as Redis, stay there",
+				shown,
+				shown[0] != '\0' ? " and in " : "");
+}
+
+/*
  * Reports the other servers of this host. Those of the same major version share
  * the library.
  */
@@ -298,5 +321,6 @@ undo_rest(doctor *d, doctor_result *r)
 					cli_answer_value(answer, i, 0));
 	cli_answer_free(answer);
 	add_settings(d, r);
+	add_collectors(r);
 	add_other_servers(d, r);
 }

@@ -174,6 +174,17 @@ like(make("install WITHOUT='postgresql otlp' PG_CONFIG=/none/pg_config PREFIX=$h
 	qr{^The part 'otlp' was installed before, and is still there \(\Q$home\E/lib/osprofiler/drivers/otlp\.so\)\.$}m,
 	'what is left out now, and is there, is said');
 
+# What pip builds in the source tree goes with the rest, and git does not offer it.
+for my $made (qw(integrations/python/build integrations/python/osprofiler_db.egg-info))
+{
+	like(make('-n clean'), qr/^rm -rf .*\Q$made\E/m, "make clean removes $made");
+	SKIP:
+	{
+		skip 'no git', 1 if system("git -C $top rev-parse >/dev/null 2>&1") != 0;
+		is(system("git -C $top check-ignore -q $made/x"), 0, '... which git ignores');
+	}
+}
+
 # The user's own files go; nothing else is left.
 make("-s uninstall WITHOUT=extension PREFIX=$home");
 is(qx(find $home ! -type d), '', 'make uninstall leaves no file');

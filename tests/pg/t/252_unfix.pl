@@ -120,7 +120,8 @@ for my $file ("$home/osprofiler/hmac_keys", $node->data_dir . '/osprofiler.keys'
 	rename "$home/osprofiler/hmac_keys", "$home/osprofiler/other";
 	my $rest = unfix()->{undo_rest}{found};
 	unlike($rest, qr/\Q$home\E\/osprofiler\/hmac_keys/, 'a file that is not there does not stay');
-	my ($files) = $rest =~ /traces: (.*?)(?:, osprofiler\.\S+ (?:in|of) .*)?\z/;
+	my ($files) = $rest =~ /traces: (.*?)(?:, osprofiler\.\S+ (?:in|of) .*?)?; traces in (.*)\z/;
+	is($2, "$ENV{OSPROFILER_CONNECTION_STRING} and in other collectors, such as Redis, stay there", 'so do traces in other collectors');
 	ok(-e ($_ =~ s{^(?:here |of other users |sqlite://|in the server )*}{}r), "... but this: $_") for grep { !/^none/ } split /[,;] /, $files;
 	rename "$home/osprofiler/other", "$home/osprofiler/hmac_keys";
 }
