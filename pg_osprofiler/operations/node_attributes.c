@@ -345,12 +345,17 @@ put_details(osp_writer *w, const PlanState *node)
 	}
 }
 
-/* Puts how many workers were started, which is known as soon as they are. */
+/* Puts how many workers were started, which is known as soon as they are. The executor
+ * allows none where it does not run the plan to its end at once: it was asked for a
+ * number of rows, or may be asked again for more. */
 static void
 put_workers(osp_writer *w, const PlanState *node)
 {
-	if (pgosp_is_gather(node))
-		osp_put_i64(w, OSP_STR("workers_launched"), pgosp_gather_workers(node));
+	if (!pgosp_is_gather(node))
+		return;
+	osp_put_i64(w, OSP_STR("workers_launched"), pgosp_gather_workers(node));
+	if (!node->state->es_use_parallel_mode)
+		osp_put_bool(w, OSP_STR("workers_ruled_out"), true);
 }
 
 static void

@@ -9,6 +9,8 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use Incident;
+use OspTest;
+use PgWire;
 use Test::More;
 
 my $node = start_server('plans', "jit = off\nmax_parallel_workers_per_gather = 0\n");
@@ -115,6 +117,42 @@ found($node,
 		SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET enable_indexonlyscan = off;
 		SELECT count(*) FROM account WHERE note > 'n';}),
 	'missing workers', 'workers', 0.3);
+
+# PostgreSQL allows no workers to a query of which not all rows are asked for at once.
+my $parallel = q{SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0;
+	SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET enable_indexonlyscan = off;};
+$node->safe_psql('postgres', q{
+CREATE FUNCTION notes() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM account WHERE note > 'n' $$;
+CREATE FUNCTION notes_into() RETURNS bigint LANGUAGE plpgsql AS
+$$ DECLARE n bigint; BEGIN SELECT count(*) INTO n FROM account WHERE note > 'n'; RETURN n; END $$;
+CREATE FUNCTION notes_execute() RETURNS bigint LANGUAGE plpgsql AS
+$$ DECLARE n bigint; BEGIN EXECUTE $x$ SELECT count(*) FROM account WHERE note > 'n' $x$ INTO n; RETURN n; END $$;
+});
+for my $call ('notes()', 'notes_into()')
+{
+	$found = found($node, psql_traced($node, "$parallel SELECT $call;"),
+		"no workers in $call", 'workers', 0.3);
+	like($found->{cause}, qr/\ANone of 2 parallel workers started/, "no workers in $call: the sentence");
+	like($found->{next_step}, qr/\APostgreSQL starts no workers for a query that is not run to its end at once/,
+		"no workers in $call: the step");
+}
+
+# A client that asks for a maximum of rows.
+my $asked = context();
+my $wire = PgWire->new($node->host . '/.s.PGSQL.' . $node->port,
+	database => 'postgres', user => 'postgres');
+$wire->simple(set_context($asked));
+$wire->simple($_) for split /;\s*/, $parallel;
+$wire->parse('', q{SELECT count(*) FROM account WHERE note > 'n'})->bind('', '')->execute('', 10)->sync;
+$wire->send;
+$wire->read_until_ready;
+undef $wire;
+wait_for_delivery($node);
+$found = found($node, $asked->{base}, 'no workers for some rows', 'workers', 0.3);
+like($found->{next_step}, qr/\APostgreSQL starts no workers for a query whose rows the client asks for in parts/,
+	'no workers for some rows: the step');
+my $executed = why($node, psql_traced($node, "$parallel SELECT notes_execute();"));
+is(scalar(grep { $_->{rule} eq 'workers' } @{ $executed->{findings} }), 0, 'workers of EXECUTE … INTO started');
 my $timed_out = why($node,
 	psql_traced($node,
 		q{SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;

@@ -816,6 +816,64 @@ test_lock_without_skip(void **state)
 	osp_buf_term(&words);
 }
 
+/* A Gather without workers: the reason depends on whether PostgreSQL allowed any, and
+ * on who asked for the rows. */
+static void
+test_workers_ruled_out(void **state)
+{
+	static const struct
+	{
+		const char *parent; /* what is around the statement */
+		const char *stop;
+		const char *step;
+	} cases[] = {
+		{"pg", "", "\"next_step\": \"No other worker was free"},
+		{"pg",
+		 ", \"workers_ruled_out\": true",
+		 "not run to its end at once, whatever the settings are: the last one "
+		 "of an SQL function"},
+		{"db",
+		 ", \"workers_ruled_out\": true",
+		 "whose rows the client asks for in parts"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char name[16];
+		char stop[160];
+
+		(void) snprintf(name, sizeof(name), "%s-start", cases[i].parent);
+		findings_add(report, name, "o", FINDINGS_BASE, "h", 0, "");
+		findings_add(report, "pg-start", "s", "o", "h", 0, "");
+		findings_add(report,
+					 "pg.node-start",
+					 "g",
+					 "s",
+					 "h",
+					 1,
+					 "\"db\": {\"node\": {\"name\": \"Gather\", \"type\": "
+					 "\"Gather\", \"workers_planned\": 2}}, ");
+		(void) snprintf(stop,
+						sizeof(stop),
+						"\"db\": {\"node\": {\"rows\": 1, \"loops\": 1, "
+						"\"workers_launched\": 0%s}}, ",
+						cases[i].stop);
+		findings_add(report, "pg.node-stop", "g", "s", "h", 999, stop);
+		findings_add(report, "pg-stop", "s", "o", "h", 1000, "");
+		(void) snprintf(name, sizeof(name), "%s-stop", cases[i].parent);
+		findings_add(report, name, "o", FINDINGS_BASE, "h", 1000, "");
+		findings_assert_says(
+			report,
+			(const char *const[4]){"None of 2 parallel workers started",
+								   cases[i].step},
+			(const char *const[4]){i > 0 ? "No other worker was free"
+										 : "asks for in parts"});
+	}
+}
+
 int
 main(void)
 {
@@ -824,6 +882,7 @@ main(void)
 		cmocka_unit_test(test_parallel_spill),
 		cmocka_unit_test(test_spill_judged),
 		cmocka_unit_test(test_untimed_nodes),
+		cmocka_unit_test(test_workers_ruled_out),
 		cmocka_unit_test(test_stale_statistics),
 		cmocka_unit_test(test_partitions),
 		cmocka_unit_test(test_alike),

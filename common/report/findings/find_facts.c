@@ -317,6 +317,8 @@ read_node_stop(osp__findings *f, osp__op *op, yyjson_val *db)
 	read_places(f, op, db, node_places);
 	scale_node(op);
 	read_node_blocks(f, op, node);
+	op->workers_ruled_out =
+		yyjson_is_true(yyjson_obj_get(node, "workers_ruled_out"));
 	if (osp__json_is(yyjson_obj_get(node, "sort_space_type"), OSP_STR("Disk")))
 		add_fact(f,
 				 op,

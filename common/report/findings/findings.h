@@ -204,7 +204,8 @@ typedef struct osp__op
 								* NULL: none */
 	osp__op_kind kind;
 	osp__node_kind node_kind;
-	bool parallel; /* a node that several processes execute together */
+	bool parallel;          /* a node that several processes execute together */
+	bool workers_ruled_out; /* a Gather that PostgreSQL allowed no workers */
 	osp__control control;
 	uint64_t
 		session; /* of a statement: the process or connection; 0: unknown */

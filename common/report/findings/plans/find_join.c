@@ -204,6 +204,29 @@ osp__tell_estimates(osp__findings *f, osp__finding *finding)
 	osp__add_figure(finding, "loops", (double) osp__op_fact(inner, OSP__LOOPS));
 }
 
+/* Why workers did not start; a key of a group. */
+enum
+{
+	NONE_FREE,
+	RULED_OUT_IN_CODE, /* the statement of a function or procedure */
+	RULED_OUT_BY_CLIENT
+};
+
+static uint64_t
+reason_of(const osp__op *op)
+{
+	const osp__op *outer = op->statement;
+
+	if (!op->workers_ruled_out)
+		return NONE_FREE;
+	outer = outer != NULL ? outer->parent : NULL;
+	return outer != NULL && (outer->kind == OSP__OP_PG ||
+							 outer->kind == OSP__OP_FUNCTION ||
+							 outer->kind == OSP__OP_TRIGGER)
+			   ? RULED_OUT_IN_CODE
+			   : RULED_OUT_BY_CLIENT;
+}
+
 void
 osp__look_workers(osp__findings *f)
 {
@@ -227,7 +250,7 @@ osp__look_workers(osp__findings *f)
 			continue;
 
 		/* Claims the time that the missing workers would have saved. */
-		group = osp__group_of(f, 0);
+		group = osp__group_of(f, reason_of(op));
 		osp__claim_time(
 			f, group, op, total_ns / (planned + 1) * (planned - launched));
 		if (group == NULL)
@@ -240,6 +263,19 @@ osp__look_workers(osp__findings *f)
 void
 osp__tell_workers(osp__findings *f, osp__finding *finding)
 {
+	static const char *const steps[] = {
+		"No other worker was free: other statements had them, or "
+		"max_parallel_workers and max_worker_processes allow fewer. Compare "
+		"both with the number of processors.",
+		"PostgreSQL starts no workers for a query that is not run to its end "
+		"at once, whatever the settings are: the last one of an SQL function, "
+		"SELECT INTO or an expression of PL/pgSQL, a cursor. In PL/pgSQL, "
+		"EXECUTE … INTO and RETURN QUERY run a query to its end; so does the "
+		"client's own query.",
+		"PostgreSQL starts no workers for a query whose rows the client asks "
+		"for in parts, or up to a maximum (a fetch size or maximum of rows of "
+		"the driver, a cursor), whatever the settings are. Fetch all rows at "
+		"once, with LIMIT in the query if only some are needed."};
 	const osp__group *group = finding->group;
 
 	if (group->sums[SUM_LAUNCHED] == 0)
@@ -255,11 +291,7 @@ osp__tell_workers(osp__findings *f, osp__finding *finding)
 	osp__say_time(&finding->cause, group->spent_ns);
 	osp_buf_add_str(&finding->cause, OSP_STR(" faster."));
 	osp__say_statement(f, group->largest, &finding->evidence);
-	osp_buf_add_str(
-		&finding->step,
-		OSP_STR("Other statements had the workers at that time. Compare "
-				"max_parallel_workers and max_worker_processes with the number "
-				"of processors."));
+	osp_buf_add_str(&finding->step, osp_str_of(steps[group->key]));
 	osp__add_figure(
 		finding, "workers_planned", (double) group->sums[SUM_PLANNED]);
 	osp__add_figure(
