@@ -235,6 +235,15 @@ is(scalar(grep { $_->{rule} eq 'subplan' } @{ $why->{findings} }), 0, 'a nested 
 $node->safe_psql('postgres', 'DROP INDEX bill_account');
 found($node, psql_traced($node, sprintf($subquery, 20)), 'subquery without index', 'filter', 0.6);
 
+# A list of NOT IN that is too large for a hash: searching it and the filter are one cause.
+$node->safe_psql('postgres', 'CREATE TABLE listed AS SELECT g AS id FROM generate_series(1, 20000) g;'
+	  . 'CREATE TABLE asked AS SELECT g AS id FROM generate_series(1, 3000) g; ANALYZE listed, asked;');
+my $base = psql_traced($node,
+	q{SET work_mem = '64kB'; SELECT count(*) FROM asked WHERE id NOT IN (SELECT id FROM listed);});
+$found = found($node, $base, 'NOT IN', 'subplan', 0.6);
+like($found->{next_step}, qr/\AWrite NOT EXISTS .* work_mem/, 'NOT IN: the step');
+is(scalar(grep { $_->{rule} eq 'filter' } @{ why($node, $base)->{findings} }), 0, 'NOT IN: no filter');
+
 # Partitions that all are read, though the condition is about their key.
 $node->safe_psql('postgres', q{CREATE TABLE day (at date, kind int) PARTITION BY RANGE (at);
 DO $$ BEGIN FOR i IN 0 .. 29 LOOP EXECUTE format('CREATE TABLE day_%s PARTITION OF day FOR VALUES FROM (%L) TO (%L)', i,

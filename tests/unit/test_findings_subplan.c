@@ -224,6 +224,67 @@ test_list(void **state)
 	osp_buf_term(&words);
 }
 
+/* The filter that finds rows in the list, and the list itself, are one cause. The filter
+ * is another one if it leaves out most rows before the list is searched. */
+static void
+test_list_as_filter(void **state)
+{
+	static const struct
+	{
+		const char *scan;
+		const char *list;
+		const char *rule;
+		const char *not_rule;
+	} cases[] = {
+		{RAN(100, 1) ", \"rows_removed_by_filter\": 19900",
+		 RAN(150000000, 20000),
+		 SUBPLAN,
+		 "\"filter\""},
+		{RAN(0, 1) ", \"rows_removed_by_filter\": 1000",
+		 RAN(30000000, 1000),
+		 SUBPLAN,
+		 "\"filter\""},
+		{RAN(0, 1) ", \"rows_removed_by_filter\": 1000",
+		 RAN(15000000, 600),
+		 SUBPLAN,
+		 "\"filter\""},
+		{RAN(580, 1) ", \"rows_removed_by_filter\": 599420",
+		 RAN(60000, 600),
+		 "\"findings\": [{\"rule\": \"filter\"",
+		 "CREATE STATISTICS"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+
+		findings_add(report, "pg-start", "s", FINDINGS_BASE, "h", 0, "");
+		add_node(report,
+				 "a",
+				 "s",
+				 "\"name\": \"Seq Scan on child\", \"type\": \"Seq Scan\", "
+				 "\"relation\": \"child\", \"filter\": \"(NOT (SubPlan 1))\", "
+				 "\"plan_rows\": 10000, \"indexes\": \"\"",
+				 cases[i].scan);
+		add_node(report,
+				 "b",
+				 "a",
+				 "\"name\": \"Materialize\", \"type\": \"Materialize\"" MARKED,
+				 cases[i].list);
+		add_node(report,
+				 "c",
+				 "b",
+				 "\"name\": \"Seq Scan on leaf\", \"type\": \"Seq Scan\"",
+				 RAN(30000, 1));
+		findings_add(report, "pg-stop", "s", FINDINGS_BASE, "h", 1000, "");
+		findings_assert_says(report,
+							 (const char *const[4]){cases[i].rule},
+							 (const char *const[4]){cases[i].not_rule});
+	}
+}
+
 int
 main(void)
 {
@@ -234,6 +295,7 @@ main(void)
 		cmocka_unit_test(test_claimed),
 		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_list_as_filter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,22 @@ is_wasteful(int64_t removed, int64_t kept, int64_t least, int64_t each)
 	return removed >= least && removed / each >= kept;
 }
 
+/* Did a subquery run for most of the rows that op met? Then the filter is that subquery,
+ * for which no index of this table helps; it has a rule of its own. A subquery among the
+ * results runs only for the rows that are kept. */
+static bool
+filters_by_subplan(const osp__findings *f, const osp__op *op)
+{
+	int64_t met = osp__node_rows_met(op);
+	const osp__op *child = osp__op_child(f, op);
+
+	for (; child != NULL; child = osp__op_sibling(f, child))
+		if (child->kind == OSP__OP_NODE && child->subplan &&
+			osp__op_fact(child, OSP__LOOPS) > met / 2)
+			return true;
+	return false;
+}
+
 /* The fact that counts the rows which op read in vain; OSP__FACT_COUNT: there are
  * none. */
 static osp__fact
@@ -39,7 +55,8 @@ wasted(osp__findings *f, const osp__op *op)
 	int64_t pairs = osp__op_fact(op, OSP__JOIN_REMOVED);
 
 	if (is_wasteful(
-			osp__op_fact(op, OSP__REMOVED), rows, REMOVED_MIN, REMOVED_EACH))
+			osp__op_fact(op, OSP__REMOVED), rows, REMOVED_MIN, REMOVED_EACH) &&
+		!filters_by_subplan(f, op))
 		return OSP__REMOVED;
 	if (is_wasteful(osp__op_fact(op, OSP__RECHECK_REMOVED),
 					rows,

@@ -16,6 +16,9 @@
 
 #define LOOPS_MIN 1000
 
+/* Searching a list takes longer than most subqueries. */
+#define SEARCHES_MIN 100
+
 /* Restarting a node, and descending an index, takes as long as this many rows. */
 #define ROWS_OF_LOOP 8
 
@@ -114,7 +117,8 @@ osp__look_subplans(osp__findings *f)
 
 		if (op->kind == OSP__OP_NODE && op->subplan && !op->claimed &&
 			!op->handled && op->parent->kind == OSP__OP_NODE &&
-			osp__op_fact(op, OSP__LOOPS) >= LOOPS_MIN)
+			osp__op_fact(op, OSP__LOOPS) >=
+				(is_list(op) ? SEARCHES_MIN : LOOPS_MIN))
 			claim_subplan(f, op);
 	}
 }
