@@ -233,6 +233,28 @@ test_sqlite_sessions(void **state)
 		(const char *const[4]){NULL});
 }
 
+/* The evidence of a pause is the part of it that counts: another connection worked during
+ * the rest. */
+static void
+test_sqlite_pause_beside_work(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	findings_add_sqlite(report, 7, 1, SHOP, "BEGIN", 0, 1, "");
+	findings_add_sqlite(report, 7, 1, SHOP, "UPDATE t SET a", 1, 2, "");
+	findings_add_sqlite(report, 8, 1, SHOP, "SELECT 1", 300, 446, "");
+	findings_add_sqlite(report, 7, 1, SHOP, "COMMIT", 802, 803, "");
+	findings_assert_says(
+		report,
+		(const char *const[4]){
+			"did something else for 654 ms while",
+			"\"evidence\": \"654 ms of the 800 ms between UPDATE t SET a and "
+			"COMMIT",
+			"\"longest_ms\": 654.0"},
+		(const char *const[4]){"\"evidence\": \"800 ms"});
+}
+
 /* If two processes wait for each other, there are two causes. If others worked during a
  * wait, the finding says how long the wait was. */
 static void
@@ -300,6 +322,7 @@ main(void)
 		cmocka_unit_test(test_sqlite_lock_holder_reads),
 		cmocka_unit_test(test_sqlite_lock_attempts),
 		cmocka_unit_test(test_sqlite_sessions),
+		cmocka_unit_test(test_sqlite_pause_beside_work),
 		cmocka_unit_test(test_sqlite_lock_directions),
 	};
 

@@ -195,22 +195,33 @@ mark_database(osp__findings *f)
 	}
 }
 
-/* Claims a pause, and keeps the longest one as the example. */
+/* Sums of the rule, about the example. */
+enum
+{
+	SUM_LONGEST_NS, /* the part of the pause that counts: other connections may have
+					 * worked or waited during the rest */
+	SUM_WHOLE_NS
+};
+
+/* Claims a pause, and keeps the one of which the most counts as the example. */
 static void
 add_pause(osp__findings *f, osp__op *before, osp__op *after)
 {
 	osp__group *group = osp__group_of(f, 0);
+	int64_t counted_ns = group != NULL ? -group->ns : 0;
 	int64_t gap_ns = osp__claim_gap(f, group, before, after);
 	osp__op *longest;
 
 	if (group == NULL)
 		return;
+	counted_ns += group->ns;
 	longest = group->largest;
 	osp__count_op(group, after);
 	group->largest = longest;
-	if (gap_ns <= group->sums[0])
+	if (counted_ns <= group->sums[SUM_LONGEST_NS])
 		return;
-	group->sums[0] = gap_ns;
+	group->sums[SUM_LONGEST_NS] = counted_ns;
+	group->sums[SUM_WHOLE_NS] = gap_ns;
 	group->first = before;
 	group->largest = after;
 }
@@ -295,6 +306,8 @@ osp__tell_pauses(osp__findings *f, osp__finding *finding)
 {
 	const osp__group *group = finding->group;
 	const osp__op *after = group->largest;
+	int64_t counted_ns = group->sums[SUM_LONGEST_NS];
+	int64_t whole_ns = group->sums[SUM_WHOLE_NS];
 
 	osp_buf_add_str(&finding->cause,
 					OSP_STR("The client did something else for "));
@@ -302,7 +315,12 @@ osp__tell_pauses(osp__findings *f, osp__finding *finding)
 	osp_buf_add_str(&finding->cause,
 					OSP_STR(" while its transaction was open and held its "
 							"locks."));
-	osp__say_time(&finding->evidence, group->sums[0]);
+	osp__say_time(&finding->evidence, counted_ns);
+	if (whole_ns - counted_ns > whole_ns / 100)
+	{
+		osp_buf_add_str(&finding->evidence, OSP_STR(" of the "));
+		osp__say_time(&finding->evidence, whole_ns);
+	}
 	osp_buf_add_str(&finding->evidence, OSP_STR(" between "));
 	osp__say_op(f, group->first, &finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR(" and "));
@@ -310,12 +328,16 @@ osp__tell_pauses(osp__findings *f, osp__finding *finding)
 	if (f->report->sqlite_processes && after->kind == OSP__OP_SQLITE)
 		osp_buf_addf(
 			&finding->evidence, " of process %lld", (long long) after->pid);
+	if (whole_ns - counted_ns > whole_ns / 100)
+		osp_buf_add_str(&finding->evidence,
+						OSP_STR("; the rest counts for what ran or waited "
+								"meanwhile"));
 	osp_buf_add_str(
 		&finding->step,
 		OSP_STR("Do what takes long (calls of other services, computing, "
 				"waiting for a person) before BEGIN or after COMMIT."));
 	osp__add_figure(finding, "pauses", (double) group->count);
-	osp__add_figure(finding, "longest_ms", (double) group->sums[0] / 1e6);
+	osp__add_figure(finding, "longest_ms", (double) counted_ns / 1e6);
 }
 
 /* ---- time outside of databases ---- */
