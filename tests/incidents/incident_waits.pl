@@ -177,6 +177,7 @@ $found = found($node,
 	psql_traced($node, 'UPDATE stock SET n = n + 1 WHERE id = 5;'),
 	'standby', 'commit', 0.8);
 like($found->{cause}, qr/most of it waiting for a synchronous standby/, 'standby: the cause');
+like($found->{next_step}, qr/\ASHOW synchronous_standby_names .*not connected/, 'standby: the step');
 finish $other->{psql};
 
 # Many small transactions, each with its commit.

@@ -54,8 +54,11 @@ static const struct
 	 "Compare with pg_test_fsync on that disk, and see what else writes to it "
 	 "at that time (checkpoints, backups)."},
 	{"waiting for a synchronous standby to confirm",
-	 "SELECT application_name, sync_state, flush_lag, replay_lag FROM "
-	 "pg_stat_replication shows which standby is behind, and by how much."},
+	 "SHOW synchronous_standby_names says which standbys must confirm. SELECT "
+	 "application_name, sync_state, flush_lag, replay_lag FROM "
+	 "pg_stat_replication shows which of them is behind, and by how much. One "
+	 "that is missing there is not connected: commits wait until it is back, "
+	 "or until the setting no longer asks for it."},
 	{"waiting for other sessions that were writing the WAL",
 	 "Many sessions commit at the same time. Fewer, larger transactions write "
 	 "the WAL less often."},
