@@ -236,6 +236,46 @@ describe_notes(yyjson_val *info, osp__description *what)
 	}
 }
 
+/* Does text end in a character that separates it from what follows? */
+static bool
+ends_in_mark(const osp_buf *text)
+{
+	static const char marks[] = {'.', ',', ':', ';', '!', '?'};
+
+	return text->len > 0 &&
+		   memchr(marks, text->ptr[text->len - 1], sizeof(marks)) != NULL;
+}
+
+static bool
+begins_with_space(osp_str text)
+{
+	static const char spaces[] = {' ', '\t', '\r', '\n'};
+
+	return text.len > 0 && memchr(spaces, text.ptr[0], sizeof(spaces)) != NULL;
+}
+
+/* Appends a message of several lines as one line. A line that begins in lower case
+ * continues the one before; other lines are divided by a semicolon. */
+static void
+add_lines(osp_buf *out, osp_str text)
+{
+	while (text.len > 0)
+	{
+		const char *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end != NULL ? (size_t) (end - text.ptr) : text.len;
+
+		osp_buf_add_str(out, osp_str_n(text.ptr, len));
+		text = osp_str_n(text.ptr + len, text.len - len);
+		while (begins_with_space(text))
+			text = osp_str_n(text.ptr + 1, text.len - 1);
+		if (text.len == 0)
+			return;
+		if (!ends_in_mark(out) && !(text.ptr[0] >= 'a' && text.ptr[0] <= 'z'))
+			osp_buf_add_char(out, ';');
+		osp_buf_add_char(out, ' ');
+	}
+}
+
 static void
 describe_stop(yyjson_val *info, osp__description *what)
 {
@@ -254,7 +294,7 @@ describe_stop(yyjson_val *info, osp__description *what)
 	if (etype.len > 0 && message.len > 0)
 		osp_buf_add_str(&what->error, OSP_STR(": "));
 	if (etype.len > 0)
-		osp_buf_add_str(&what->error, message);
+		add_lines(&what->error, message);
 	if (etype.len > 0)
 		describe_notes(info, what);
 }

@@ -931,6 +931,57 @@ test_failed_copy(void **state)
 	}
 }
 
+/* If the connection was lost, the server's log is named. The lines of a message are
+ * divided, and the sentence has one period. */
+static void
+test_lost_connection(void **state)
+{
+#define LOST                                                                \
+	"server closed the connection unexpectedly\\n\\tThis probably means "   \
+	"the server terminated abnormally\\n\\tbefore or while processing the " \
+	"request."
+#define LOST_SAID                                                          \
+	"connection_failure: server closed the connection unexpectedly; This " \
+	"probably means the server terminated abnormally before or while "     \
+	"processing the request.\", \"evidence\""
+	static const struct
+	{
+		const char *etype;
+		const char *message;
+		const char *says;
+		const char *step;
+	} cases[] = {
+		{"connection_failure", LOST, LOST_SAID, "See the server's log at"},
+		{"connection_failure", "a:\\n\\nB c\\n", "a: B c.\"", "server's log"},
+		{"connection_failure", "no?", ": no?\", ", "server's log"},
+		{"crash_shutdown", "terminating", ": terminating.\"", "its log names"},
+		{"admin_shutdown", "terminating", ": terminating.\"", "a stop of the"},
+		{"disk_full", "no space", ": no space.\"", "log says more"},
+		{"division_by_zero", "d", "zero: d.\"", "be checked beforehand"},
+	};
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		char stop[256];
+		int at = 0;
+
+		(void) snprintf(stop,
+						sizeof(stop),
+						"\"etype\": \"%s\", \"message\": \"%s\", ",
+						cases[i].etype,
+						cases[i].message);
+		findings_add_statement(report, "db", "SELECT 1", &at, 900, stop);
+		findings_assert_says(
+			report,
+			(const char *const[4]){cases[i].says, cases[i].step},
+			(const char *const[4]){
+				"..", i < 6 ? "be checked beforehand" : "server's log"});
+	}
+}
+
 int
 main(void)
 {
@@ -954,6 +1005,7 @@ main(void)
 		cmocka_unit_test(test_pause_of_one_process),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_failed_copy),
+		cmocka_unit_test(test_lost_connection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 /* The width of the place of an error. */
 #define CONTEXT_COLUMNS 160
 
+#define LOG_SAYS_MORE "The server's log says more about it."
+
 #define WHAT_IT_DID "What it did until then is below it in the tree."
 
 enum
@@ -270,6 +272,70 @@ say_cancelled_step(osp__findings *f, osp__finding *finding)
 								"pg_blocking_pids() shows while it lasts."));
 }
 
+/* Appends a period, unless the text ends in one; a message may. */
+static void
+end_sentence(osp_buf *text)
+{
+	static const char marks[] = {'.', '!', '?'};
+
+	if (text->len == 0 ||
+		memchr(marks, text->ptr[text->len - 1], sizeof(marks)) == NULL)
+		osp_buf_add_char(text, '.');
+}
+
+/* Appends a step for what the program cannot check beforehand: the server ended the
+ * session, was not there, or could not do what it was asked for. False: it is an error of
+ * the statement. */
+static bool
+say_server_step(const osp__op *op, osp_buf *step)
+{
+	static const struct
+	{
+		const char *etype;
+		const char *step;
+	} steps[] = {
+		{"admin_shutdown",
+		 "pg_terminate_backend() or a stop of the server ended it: the "
+		 "server's log says when the server was stopped."},
+		{"crash_shutdown",
+		 "Another process of the server crashed, so the server ended all "
+		 "sessions: its log names that process (\"was terminated by "
+		 "signal\") and its statement."},
+		{"connection_exception", NULL},
+		{"connection_does_not_exist", NULL},
+		{"connection_failure", NULL},
+		{"cannot_connect_now",
+		 "The server was starting, stopping or recovering: its log says why."},
+		{"data_corrupted", LOG_SAYS_MORE},
+		{"disk_full", LOG_SAYS_MORE},
+		{"index_corrupted", LOG_SAYS_MORE},
+		{"internal_error", LOG_SAYS_MORE},
+		{"io_error", LOG_SAYS_MORE},
+		{"out_of_memory", LOG_SAYS_MORE},
+		{"system_error", LOG_SAYS_MORE},
+	};
+	osp_str etype = osp__report_inside(op->node->etype);
+	size_t i = 0;
+
+	if (op->kind == OSP__OP_SQLITE)
+		return false;
+	while (i < sizeof(steps) / sizeof(steps[0]) &&
+		   !osp_str_eq(etype, osp_str_of(steps[i].etype)))
+		i++;
+	if (i == sizeof(steps) / sizeof(steps[0]))
+		return false;
+	osp_buf_add_str(
+		step,
+		steps[i].step != NULL
+			? osp_str_of(steps[i].step)
+			: OSP_STR("The connection was lost. See the server's log at that "
+					  "time: whether a process crashed (\"was terminated by "
+					  "signal\"), or the server was stopped. If it says "
+					  "nothing, something on the way closed the connection (a "
+					  "proxy, a pooler, the network)."));
+	return true;
+}
+
 void
 osp__tell_failed(osp__findings *f, osp__finding *finding)
 {
@@ -279,7 +345,7 @@ osp__tell_failed(osp__findings *f, osp__finding *finding)
 	osp__say_time(&finding->cause, osp__op_ns(group->largest));
 	osp_buf_add_str(&finding->cause, OSP_STR(": "));
 	say_error(f, group->largest, &finding->cause);
-	osp_buf_add_char(&finding->cause, '.');
+	end_sentence(&finding->cause);
 	osp__say_op(f, group->largest, &finding->evidence);
 	say_place(f, group->largest, &finding->evidence);
 	if (osp_str_eq(group->largest->node->etype, OSP_STR("\"query_canceled\"")))
@@ -288,9 +354,10 @@ osp__tell_failed(osp__findings *f, osp__finding *finding)
 	{
 		if (did_more(f, group->largest))
 			osp_buf_add_str(&finding->step, OSP_STR(WHAT_IT_DID " "));
-		osp_buf_add_str(&finding->step,
-						OSP_STR("If it can be checked beforehand whether it "
-								"will fail, do that first."));
+		if (!say_server_step(group->largest, &finding->step))
+			osp_buf_add_str(&finding->step,
+							OSP_STR("If it can be checked beforehand whether "
+									"it will fail, do that first."));
 	}
 	osp__add_figure(finding, "failures", (double) group->count);
 }
