@@ -982,6 +982,68 @@ test_lost_connection(void **state)
 	}
 }
 
+/* A cursor's query runs once, however often rows are fetched from it: FETCH is repeated,
+ * and if each FETCH takes long, nothing is. */
+static void
+test_fetches(void **state)
+{
+	static const struct
+	{
+		const char *statement;
+		int ms; /* of each, about half of which is the query's */
+		const char *stop;
+		const char *says;
+	} cases[] = {
+		{"FETCH FORWARD 9 FROM c", 4, "", "Fetch more rows at a time"},
+		{"FETCH FORWARD 999 FROM c",
+		 4,
+		 "\"db\": {\"rows\": 999}, ",
+		 "Fetch more rows at a time"},
+		{"FETCH FORWARD 1000 FROM c",
+		 4,
+		 "\"db\": {\"rows\": 1000}, ",
+		 "a larger fetch size hardly helps"},
+		{"FETCH FORWARD 9 FROM c", 40, "", "\"findings\": []"},
+		{"MOVE FORWARD 9 IN c", 40, "", "\"findings\": []"},
+		{"CALL p()", 40, "", "The same statement ran 22 times within CALL p()"},
+	};
+	static const char query[] =
+		"\"db\": {\"statement\": \"DECLARE c CURSOR FOR TABLE t\"}, ";
+	size_t i;
+
+	(void) state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		osp_report *report = osp_report_new(&osp_allocator_default);
+		int at = 0;
+		int n;
+
+		for (n = 0; n < 22; n++)
+		{
+			char id[16];
+			char fetch[16];
+			int inner_ms = cases[i].ms / 2;
+
+			(void) snprintf(fetch, sizeof(fetch), "s%d", at);
+			(void) snprintf(id, sizeof(id), "q%d", n);
+			findings_add(report, "pg-start", id, fetch, "h", at, query);
+			findings_add(
+				report, "pg-stop", id, fetch, "h", at + inner_ms - 1, "");
+			findings_add_statement(report,
+								   "pg",
+								   cases[i].statement,
+								   &at,
+								   cases[i].ms,
+								   cases[i].stop);
+		}
+		findings_assert_says(
+			report,
+			(const char *const[4]){cases[i].says},
+			(const char *const[4]){i < 5 ? "ran 22 times within" : NULL,
+								   "22 x DECLARE"});
+	}
+}
+
 int
 main(void)
 {
@@ -1006,6 +1068,7 @@ main(void)
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_failed_copy),
 		cmocka_unit_test(test_lost_connection),
+		cmocka_unit_test(test_fetches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

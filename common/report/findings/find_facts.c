@@ -558,6 +558,9 @@ read_start(osp__findings *f, osp__op *op, yyjson_val *db)
 	op->text = osp__name_shape(statement, OSP_STR(""));
 	op->checks_key = op->kind == OSP__OP_PG && osp__is_key_statement(statement);
 	op->leaves_files = op->kind == OSP__OP_DB && leaves_files(statement);
+	op->fetches =
+		op->kind == OSP__OP_PG && (osp__begins_with(statement, "fetch") ||
+								   osp__begins_with(statement, "move"));
 	op->control = osp__statement_control(statement);
 	if (op->kind == OSP__OP_SQLITE)
 		op->locking = osp__statement_locking(statement);

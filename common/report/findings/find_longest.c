@@ -98,13 +98,16 @@ same_as(osp__findings *f, osp__table *table, same **all, const osp__op *op)
 	return at;
 }
 
-/* Is the time of op already counted for the statement that runs it? This is the case if
- * both have the same text, as CREATE TABLE … AS and its query have. */
+/* Is the execution of op already counted? It is for the statement that runs it if both
+ * have the same text, as CREATE TABLE … AS and its query have, and for the DECLARE of the
+ * cursor from which a FETCH took it. */
 static bool
 is_counted(const osp__op *op)
 {
 	const osp__op *outer = osp__op_statement(op->parent);
 
+	if (osp__op_is_fetched(op))
+		return true;
 	return op->shape != 0 && outer != NULL && outer->kind == op->kind &&
 		   outer->shape == op->shape && outer->left_ns > 0;
 }

@@ -216,6 +216,7 @@ typedef struct osp__op
 	bool in_memory;    /* its database is in memory, only for its connection */
 	bool leaves_files; /* DROP or the like: the server removes files */
 	bool checks_key;   /* PostgreSQL itself runs it for a foreign key */
+	bool fetches;      /* FETCH or MOVE of a server's statement */
 	bool inner_cursor; /* query of a cursor of the server itself */
 	bool sliced; /* its time is that of its execution, not the whole time until
 				  * its end: it is an inner cursor, or the program paused
@@ -612,6 +613,16 @@ osp__op_statement_key(const osp__op *op)
 {
 	return op->shape != 0 ? op->shape ^ op->file * UINT64_C(0x9e3779b97f4a7c15)
 						  : 0;
+}
+
+/* Is op what one FETCH did of its cursor's query? The query runs once, and each FETCH has
+ * an operation with its text. */
+static inline bool
+osp__op_is_fetched(const osp__op *op)
+{
+	const osp__op *outer = op->parent->statement;
+
+	return op->kind == OSP__OP_PG && outer != NULL && outer->fetches;
 }
 
 /* The statement that op is part of: op itself, or the nearest one above. NULL: there is

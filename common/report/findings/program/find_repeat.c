@@ -31,6 +31,9 @@
 /* A statement that takes this long in the server does more than look up a row. */
 #define LONG_NS (INT64_C(1) * 1000000)
 
+/* A FETCH of so many rows takes much longer than the way to the server and back. */
+#define FETCHED_MANY 1000
+
 /* The longest time that SQLite takes to change a row without waiting for the
  * disk. */
 #define ROW_NS (INT64_C(5) * 1000)
@@ -63,14 +66,15 @@ typedef struct repeat
 	double left_out_ns;
 } repeat;
 
-/* Is op a statement, but not the server's part of a client's statement? */
+/* Is op a statement, but not the server's part of a client's statement, nor what a FETCH
+ * did of a cursor's query? */
 static bool
 is_statement(const osp__op *op)
 {
 	const osp__op *outer;
 
 	if (op->shape == 0 || op->control != OSP__CONTROL_NONE ||
-		op->statement != op)
+		op->statement != op || osp__op_is_fetched(op))
 		return false;
 	outer = osp__op_statement(op->parent);
 	return outer == NULL || outer->shape != op->shape;
@@ -391,11 +395,34 @@ is_ping(const osp__group *group)
 	return group->key == osp__statement_shape(OSP_STR("SELECT 1"));
 }
 
+/* Did each FETCH return many rows? */
+static bool
+fetches_many(const osp__findings *f, const osp__group *group)
+{
+	const osp__op *op = group->first;
+
+	if (op->kind == OSP__OP_DB)
+		op = osp__op_child(f, op);
+	return op != NULL && op->fetches &&
+		   osp__op_fact(op, OSP__ROWS) >= FETCHED_MANY;
+}
+
 static void
-say_step(const osp__group *group, osp_str statement, bool joined, osp_buf *step)
+say_step(const osp__findings *f, const osp__group *group, osp_str statement,
+		 bool joined, osp_buf *step)
 {
 	bool sqlite = group->first->kind == OSP__OP_SQLITE;
 	size_t i = 0;
+
+	if (fetches_many(f, group))
+	{
+		osp_buf_add_str(
+			step,
+			OSP_STR("Each returns many rows already, so a larger fetch size "
+					"hardly helps: have the query return fewer rows or "
+					"columns, or compute what the program makes of them."));
+		return;
+	}
 
 	if (!sqlite && is_ping(group))
 	{
@@ -510,7 +537,7 @@ say_how_to_see_plan(const osp__findings *f, const osp__group *group,
 {
 	int64_t each_ns = served > 0 ? server_ns / (int64_t) served : 0;
 
-	if (each_ns < LONG_NS || knows_plans(group))
+	if (each_ns < LONG_NS || knows_plans(group) || fetches_many(f, group))
 		return;
 	osp_buf_add_str(step, OSP_STR(" Each takes "));
 	osp__say_time(step, each_ns);
@@ -656,7 +683,8 @@ osp__tell_repeats(osp__findings *f, osp__finding *finding)
 	osp__say_time(&finding->cause, group->spent_ns / (count + left_out));
 	osp_buf_add_str(&finding->cause, OSP_STR(" each."));
 	osp__say_op(f, group->first, &finding->evidence);
-	say_step(group,
+	say_step(f,
+			 group,
 			 osp_buf_str(&finding->evidence),
 			 is_joined(group, between_ns),
 			 &finding->step);
