@@ -1020,8 +1020,10 @@ test('using the page', async (t) => {
   await t.test('lost, running, interrupted and failed differ', async () => {
     const tab = await browser.open(broken);
 
-    assert.equal(await tab.locator('.causes .ended').innerText(),
-      'A statement did not finish, ended after 70.0 ms by lock_timeout.');
+    assert.deepEqual(await textsOf(tab, '.causes .ended'), [
+      'Not finished, running or lost, begun at 09:30:12.004 UTC: SELECT * FROM archive ORDER BY created; and 1 other.',
+      'A statement did not finish, ended after 70.0 ms by lock_timeout.']);
+    assert.match(await tab.locator('.causes h2').innerText(), /^Why it took 250 ms until the last point that is here$/);
 
     assert.deepEqual(await textsOf(tab, '.fact'), ['8 operations', '1 failed', '3 unfinished',
       '1 interrupted', '1 without end', '1 without start', '12 points lost']);
@@ -1034,6 +1036,9 @@ test('using the page', async (t) => {
 
     // wsgi unfinished, count(*) interrupted, REFRESH end lost, cache start lost, DELETE failed
     assert.equal(new Set([0, 3, 5, 6, 7].map((line) => looks[line])).size, 5, looks.join('; '));
+    await tab.locator('.causes .ended').first().getByRole('button').click();
+    await settled(tab);
+    assert.match(await selected(tab), /^pg\s+running or lost\s+SELECT \* FROM archive/, 'the statement at which it is not finished');
     await close(tab);
   });
 
