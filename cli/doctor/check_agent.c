@@ -68,7 +68,7 @@ advise_collector(const doctor *d, doctor_result *r, const char *last_error)
 	r->is_left = true;
 	doctor_advise(r,
 				  "first do what the step '%s' says, or the command fails",
-				  doctor_check_of(obstacle)->title);
+				  d->results[obstacle].title);
 }
 
 static void

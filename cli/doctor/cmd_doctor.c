@@ -224,6 +224,7 @@ begin(doctor *d)
 	memset(d, 0, sizeof(*d));
 	for (i = 0; i < STEP_COUNT; i++)
 	{
+		d->results[i].title = doctor_check_of((doctor_step) i)->title;
 		osp_buf_init(&d->results[i].found, &osp_allocator_default, 16 * 1024);
 		osp_buf_init(&d->results[i].advice, &osp_allocator_default, 16 * 1024);
 		osp_buf_init(&d->results[i].mend, &osp_allocator_default, 16 * 1024);

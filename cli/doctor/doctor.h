@@ -31,6 +31,7 @@ typedef enum doctor_verdict
 
 typedef struct doctor_result
 {
+	const char *title; /* of the step; a constant */
 	doctor_verdict verdict;
 	osp_buf found;
 	osp_buf advice; /* in words; may be empty */

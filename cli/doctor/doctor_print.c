@@ -91,7 +91,7 @@ add_good(osp_buf *out, const doctor *d)
 			osp_buf_addf(out,
 						 "Nothing is wrong as far as this user may see, which "
 						 "is not whether points are delivered: see %s.\n",
-						 doctor_check_of((doctor_step) i)->title);
+						 d->results[i].title);
 			return;
 		}
 	osp_buf_add_str(out, OSP_STR("All is good"));
@@ -100,8 +100,7 @@ add_good(osp_buf *out, const doctor *d)
 	for (i = 0; i < STEP_COUNT; i++)
 		if (d->results[i].concerns_others)
 		{
-			osp_buf_addf(
-				out, "%s%s", before, doctor_check_of((doctor_step) i)->title);
+			osp_buf_addf(out, "%s%s", before, d->results[i].title);
 			before = ", ";
 		}
 	osp_buf_add_str(out, OSP_STR(".\n"));
@@ -125,7 +124,7 @@ add_text_report(osp_buf *out, const doctor *d)
 			continue;
 		tried++;
 		wrong += r->verdict == DOCTOR_WRONG;
-		add_line(out, doctor_check_of((doctor_step) i)->title, r);
+		add_line(out, r->title, r);
 	}
 	if (wrong == 0 && doctor_untried(d) > 0)
 		osp_buf_addf(out,

@@ -34,6 +34,7 @@ MAJOR = 99 if OPENSEARCH else int(VERSION.split(".", maxsplit=1)[0])
 TEXT = {"type": "text", "fields": {"keyword": {"type": "keyword"}}}
 WORDS = re.compile(r"\w+")
 BODY_MAX = 100 * 1024 * 1024  # http.max_content_length
+BIND_S = 15  # how long the port may be that of another connection
 
 
 class Refused(Exception):
@@ -420,8 +421,16 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def server_bind(self):
+        """While the server was away, its port may have become that of another connection."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        super().server_bind()
+        until = time.monotonic() + BIND_S
+        while True:
+            try:
+                return super().server_bind()
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.05)
 
     def handle_error(self, request, client_address):
         pass

@@ -20,7 +20,7 @@ start() {
 	/usr/bin/python3 "$(dirname "$0")/$2" "$dir" "$port" \
 		"${@:3}" >"$dir/log" 2>&1 </dev/null &
 	echo $! >"$dir/pid"
-	for _ in $(seq 200); do
+	for _ in $(seq 400); do
 		[ -s "$dir/port" ] && break
 		sleep 0.05
 	done
