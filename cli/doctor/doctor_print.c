@@ -41,9 +41,9 @@ add_action(osp_buf *out, const char *word, const osp_buf *text)
 }
 
 static void
-add_line(osp_buf *out, const char *title, const doctor_result *r)
+add_line(osp_buf *out, const doctor_result *r)
 {
-	osp_buf_addf(out, "%-10s %-18s ", verdict_word(r->verdict), title);
+	osp_buf_addf(out, "%-10s %-18s ", verdict_word(r->verdict), r->title);
 	cli_add_visible(out, osp_buf_str(&r->found));
 	osp_buf_add_char(out, '\n');
 	add_action(out, "do", &r->advice);
@@ -124,7 +124,7 @@ add_text_report(osp_buf *out, const doctor *d)
 			continue;
 		tried++;
 		wrong += r->verdict == DOCTOR_WRONG;
-		add_line(out, r->title, r);
+		add_line(out, r);
 	}
 	if (wrong == 0 && doctor_untried(d) > 0)
 		osp_buf_addf(out,
