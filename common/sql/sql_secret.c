@@ -141,6 +141,10 @@ has_escaped_ascii(osp_str text, osp_sql_dialect dialect)
  * so many bytes, so that many that are not closed cost no more. */
 #define INNER_COMMENT_MAX 1024
 
+/* Where comments are passed over, the next word stands at most so many bytes further, so
+ * that many words in comments, from each of which this search begins, cost no more. */
+#define INNER_GAP_MAX 4096
+
 /* A name without quotes that was read, so that it is not read again from each of its
  * dollar signs. */
 typedef struct long_name
@@ -221,6 +225,7 @@ pass_inner_comment(flat *f)
 static bool
 next_flat(flat *f)
 {
+	const char *begin = f->pos;
 	const char *p;
 
 	for (;;)
@@ -228,6 +233,8 @@ next_flat(flat *f)
 		while (f->pos < f->end && !osp_sql_is_word_char(*f->pos) &&
 			   *f->pos != '.')
 		{
+			if (f->inner && f->pos - begin > INNER_GAP_MAX)
+				return false;
 			if (f->inner && pass_inner_comment(f))
 				continue;
 			if (*f->pos++ == '\\' && f->pos < f->end &&

@@ -975,7 +975,11 @@ test_many_names(void **state)
 										"SET$",
 										"SET a$",
 										"SET /* ",
-										"CREATE -- "};
+										"CREATE -- ",
+										"/*SET*/",
+										"/*CREATE*/((",
+										"/*TO*/",
+										"--SET\n"};
 	const size_t len = 500000;
 	size_t i;
 
