@@ -368,9 +368,10 @@ value_of(osp_str string)
 	return osp_str_n(open + 1, (size_t) (close - open - 1));
 }
 
-/* How many places of a message are compared with the strings of a statement. Beyond
- * that the message counts as one that quotes a string: it is not worth seconds. */
-#define PLACES_MAX 20000000
+/* How many characters of a message are compared with the strings of a statement, one
+ * more at each place. Beyond that the message counts as one that quotes a string: it is
+ * not worth seconds. */
+#define COMPARED_MAX 20000000
 
 /* A message that strings are looked for in. */
 typedef struct searched
@@ -378,7 +379,7 @@ typedef struct searched
 	osp_str message;
 	uint32_t
 		pairs[32]; /* which pairs of characters it has, whatever their case */
-	size_t places; /* that may still be compared */
+	size_t left;   /* so many characters may still be compared */
 } searched;
 
 static unsigned
@@ -398,6 +399,18 @@ find_pairs(searched *in)
 											   << fold(in->message.ptr[i + 1]);
 }
 
+/* How many characters at the beginning of a and b are the same, in small or large
+ * letters? Both have len characters. */
+static size_t
+same_length(const char *a, const char *b, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && (a[i] == b[i] || strncasecmp(a + i, b + i, 1) == 0))
+		i++;
+	return i;
+}
+
 /* Is this text, of two characters or more, in the message, in small or large letters?
  * PostgreSQL folds names. */
 static bool
@@ -410,11 +423,11 @@ quotes(searched *in, osp_str value)
 			return false;
 	for (i = 0; i + value.len <= in->message.len; i++)
 	{
-		if (in->places == 0)
+		size_t same = same_length(in->message.ptr + i, value.ptr, value.len);
+
+		if (same == value.len || in->left <= same)
 			return true;
-		in->places--;
-		if (strncasecmp(in->message.ptr + i, value.ptr, value.len) == 0)
-			return true;
+		in->left -= same + 1;
 	}
 	return false;
 }
@@ -444,7 +457,7 @@ quotes_string(osp_str message, osp_str statement, osp_sql_dialect dialect)
 {
 	osp_sql_lexer lexer;
 	osp_sql_token token;
-	searched in = {.message = message, .places = PLACES_MAX};
+	searched in = {.message = message, .left = COMPARED_MAX};
 
 	find_pairs(&in);
 	osp_sql_lexer_init(&lexer, statement, dialect);

@@ -623,6 +623,28 @@ test_many_strings(void **state)
 	free(text);
 }
 
+/* A string that is nearly in the message at each of its places costs no more. */
+static void
+test_long_string(void **state)
+{
+	const size_t len = 2000000;
+	char *message = malloc(len);
+	char *text = malloc(len / 2);
+
+	(void) state;
+	assert_non_null(message);
+	assert_non_null(text);
+	memset(message, 'a', len);
+	message[1] = 'b';
+	memset(text, 'a', len / 2);
+	text[0] = text[len / 2 - 1] = '\'';
+	text[len / 2 - 3] = 'b';
+	assert_true(osp_sql_quotes_string(
+		osp_str_n(message, len), osp_str_n(text, len / 2), OSP_SQL_POSTGRES));
+	free(message);
+	free(text);
+}
+
 static void
 test_places(void **state)
 {
@@ -667,6 +689,7 @@ main(void)
 		cmocka_unit_test(test_deadlocks),
 		cmocka_unit_test(test_quoted_strings),
 		cmocka_unit_test(test_many_strings),
+		cmocka_unit_test(test_long_string),
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_details),
 		cmocka_unit_test(test_places),
