@@ -69,6 +69,7 @@ typedef struct search
 	bool of_program;
 	const char *word_end; /* of the word that was passed over last, */
 	const char *closed;   /* and of what closes it */
+	const char *tried;    /* no value follows here, behind another name */
 	bool no_signs;        /* no sign with a value stands further behind */
 } search;
 
@@ -260,10 +261,17 @@ value_of_name(search *s, const char *p)
 		p[-1] == '=' || p[-1] == ':' ||
 		(p - s->message.ptr > 5 && osp_sql_equals_at(p - 5, p) > 0);
 	const char *behind = with_sign ? p : pass_word(s, p);
-	const char *sign = pass_space(behind, end);
-	const char *value = pass_sign(sign, end);
-	bool has_sign = with_sign || value > sign;
+	const char *sign;
+	const char *value;
+	bool has_sign;
 
+	/* Several names in one word have the same end, as in "tokentoken". */
+	if (!with_sign && behind == s->tried)
+		return NULL;
+	s->tried = with_sign ? NULL : behind;
+	sign = pass_space(behind, end);
+	value = pass_sign(sign, end);
+	has_sign = with_sign || value > sign;
 	value = pass_space(value, end);
 	if (value == end || is_hidden(value, end))
 		return NULL;

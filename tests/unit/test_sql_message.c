@@ -645,6 +645,39 @@ test_long_string(void **state)
 	free(text);
 }
 
+/* Many names of secrets in one word have the same text behind them, which is read
+ * once. With repeated reading these messages take minutes. */
+static void
+test_many_named_secrets(void **state)
+{
+	static const char *const behind[] = {" ", "=", ".", "%3d"};
+	const size_t len = 1000000;
+	char *message = malloc(len + 8);
+	size_t i;
+
+	(void) state;
+	assert_non_null(message);
+	for (i = 0; i < sizeof(behind) / sizeof(behind[0]); i++)
+	{
+		size_t size = strlen(behind[i]);
+		size_t n;
+
+		for (n = 0; n < len / 2; n += 5)
+			memcpy(message + n, "token", 5);
+		message[n++] = ' ';
+		for (; n + size < len; n += size)
+			memcpy(message + n, behind[i], size);
+		assert_int_equal(osp_sql_before_value(osp_str_n(message, n), false).len,
+						 n);
+		memcpy(message + n, " : LEAK", 7);
+		assert_in_range(
+			osp_sql_before_value(osp_str_n(message, n + 7), true).len,
+			n,
+			n + 3);
+	}
+	free(message);
+}
+
 static void
 test_places(void **state)
 {
@@ -690,6 +723,7 @@ main(void)
 		cmocka_unit_test(test_quoted_strings),
 		cmocka_unit_test(test_many_strings),
 		cmocka_unit_test(test_long_string),
+		cmocka_unit_test(test_many_named_secrets),
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_details),
 		cmocka_unit_test(test_places),
