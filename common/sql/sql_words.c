@@ -16,8 +16,8 @@ typedef struct text_word
 
 /* The words. The first four characters of each are letters, or a separator that stands
  * for itself. '?' stands for "_", "-", " " or for nothing, '~' for any white space,
- * quotation marks and backslashes, as behind a name in JSON, '"' for at least one of
- * the latter two, '^' for "=" or a single ":", as "::" is a cast. "=" may be escaped, as
+ * quotation marks and backslashes, as behind a name in JSON, '"' for one of the latter
+ * two, '^' for "=" or a single ":", as "::" is a cast. "=" may be escaped, as
  * in JSON for HTML. PHP's own form of an array has "pass";s:4:"word". */
 static const text_word words[] = {
 	{"passw", NAMES},
@@ -25,9 +25,9 @@ static const text_word words[] = {
 	{"pass~=", NAMES},
 	{"pass~:=", NAMES},
 	{"pass\"~^", NAMES},
-	{"pass\";s:", NAMES},
+	{"pass\"~;s:", NAMES},
 	{"authorization~^", NAMES},
-	{"authorization\";s:", NAMES},
+	{"authorization\"~;s:", NAMES},
 	{"passcode", NAMES},
 	{"secret", NAMES},
 	{"token", NAMES},
