@@ -16,9 +16,9 @@ typedef struct text_word
 
 /* The words. The first four characters of each are letters, or a separator that stands
  * for itself. '?' stands for "_", "-", " " or for nothing, '~' for any white space,
- * quotation marks and backslashes, as behind a name in JSON, '"' for one of the latter
- * two, '^' for "=" or a single ":", as "::" is a cast. "=" may be escaped, as
- * in JSON for HTML. PHP's own form of an array has "pass";s:4:"word". */
+ * quotation marks (also SQLite's ` and ]) and backslashes, as behind a name in JSON, '"'
+ * for one of the latter, but not ` and ], '^' for "=" or a single ":", as "::" is a cast.
+ * "=" may be escaped, as in JSON for HTML. PHP's own form of an array has "pass";s:4:"word". */
 static const text_word words[] = {
 	{"passw", NAMES},
 	{"pass?phrase", NAMES},
@@ -130,7 +130,8 @@ pass_around_sign(const char *p, const char *end)
 {
 	for (;;)
 	{
-		if (p < end && (osp_sql_is_space(*p) || is_quote(*p)))
+		if (p < end &&
+			(osp_sql_is_space(*p) || is_quote(*p) || *p == '`' || *p == ']'))
 			p++;
 		else if (is_escaped_quote(p, end))
 			p += 5;
