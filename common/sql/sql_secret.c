@@ -39,7 +39,7 @@ is_between(char c, char first, char last)
 }
 
 /* Does an escape of a printable ASCII character stand at p, behind its backslash: x2d,
- * u002d, U0000002d, 055, or a letter that stands for itself? No honest program writes
+ * u002d, U0000002d, 055, 55, or a letter that stands for itself? No honest program writes
  * those. */
 static bool
 spells_ascii(const char *p, const char *end)
@@ -49,6 +49,9 @@ spells_ascii(const char *p, const char *end)
 	if (end - p >= 3 && is_between(p[0], '0', '1') &&
 		is_between(p[1], '0', '7') && is_between(p[2], '0', '7'))
 		return p[0] == '1' || p[1] >= '4';
+	if (end - p >= 2 && is_between(p[0], '4', '7') &&
+		is_between(p[1], '0', '7'))
+		return true;
 	if (end == p)
 		return false;
 	if (zeroes == 0 && *p != 'x')

@@ -388,6 +388,8 @@ test_masked(void **state)
 		 "SELECT '{\"p\\u0061ssword\": \"LEAK\"}'",
 		 "SELECT '***'"},
 		{PG, "SELECT E'p\\assword LEAK'", "SELECT '***'"},
+		{PG, "SELECT E'pass\\75LEAK'", "SELECT '***'"},
+		{PG, "SELECT E'redis:\\57/u:LEAK@h'", "SELECT '***'"},
 		{PG, "SELECT E'a\\n\\tb\\\\d'", "SELECT E'a\\n\\tb\\\\d'"},
 		{PG, "SELECT '\\055', E'p\\x61ssword LEAK'", "SELECT '***', '***'"},
 		{PG, "SELECT 'redis://u:%4cEAK@h'", "SELECT '***'"},
