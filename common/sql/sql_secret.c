@@ -202,6 +202,14 @@ pass_escape(const char *p, const char *end)
 	return stop;
 }
 
+/* May an escape at p, behind its backslash, be one that ends a line: n, r, 012, x0a,
+ * u000a? It may also be that of a path, as in C:\new. */
+static bool
+may_end_line(const char *p, const char *end)
+{
+	return p < end && (osp_sql_is_digit(*p) || strchr("nrxuU", *p) != NULL);
+}
+
 /* Passes over the comment that begins at the present position, if one does that is not
  * too long. A line may end with an escaped newline. */
 static bool
@@ -217,7 +225,8 @@ pass_inner_comment(flat *f)
 	if (p[0] == '/')
 		p = memmem(p + 2, (size_t) (limit - p) - 2, "*/", 2);
 	else
-		while (p < limit && *p != '\n' && *p != '\r' && *p != '\\')
+		while (p < limit && *p != '\n' && *p != '\r' &&
+			   (*p != '\\' || !may_end_line(p + 1, f->end)))
 			p++;
 	if (p == NULL || p == limit)
 		return false;
@@ -363,7 +372,8 @@ goes_on(flat *f, const char *quotes, bool dot_inside)
 		return false;
 	while (p < f->word.ptr && (osp_sql_is_space(*p) || ends_name(*p)))
 		p++;
-	return p >= f->word.ptr || *p == '/' || *p == '-' || *p == '\xef';
+	return p >= f->word.ptr || *p == '/' || *p == '-' || *p == '\\' ||
+		   *p == '\xef';
 }
 
 /* Called behind SET: is it a custom setting, whose name has a dot? LOCAL and SESSION
