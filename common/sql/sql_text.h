@@ -227,6 +227,10 @@ const char *osp_sql_named_secret(const char *p, const char *end);
  * that JSON escapes begins behind the backslash: u003d. */
 size_t osp_sql_equals_at(const char *p, const char *end);
 
+/* Does a quotation mark stand at p, behind another character, as some write it in JSON
+ * within JSON: u0022 behind a backslash? */
+bool osp_sql_is_escaped_quote(const char *p, const char *end);
+
 /* Like osp_sql_secret, if osp_sql_words has been called before. */
 osp_sql_secrecy osp_sql_secret_with(osp_str text, osp_sql_dialect dialect,
 									unsigned found);

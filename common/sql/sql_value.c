@@ -42,7 +42,8 @@ space_at(const char *p, const char *end)
 
 /* The length of the sign at p after which a value may follow. 0: there is none. The
  * signs are "=", ":" and ">", which also end "=>" and XML tags, "->", the full-width
- * forms of "=" and ":", and escaped ones. The "::" of a cast is no such sign. */
+ * forms of "=" and ":", escaped ones, and ";s:" in arrays of PHP. The "::" of a cast is
+ * no such sign. */
 static size_t
 sign_at(const char *p, const char *end)
 {
@@ -53,7 +54,7 @@ sign_at(const char *p, const char *end)
 	if (end - p >= 3 &&
 		(strncasecmp(p, "%3d", 3) == 0 || strncasecmp(p, "%3a", 3) == 0))
 		return 3;
-	return osp_sql_equals_at(p, end) + at(p, end, "->") +
+	return osp_sql_equals_at(p, end) + at(p, end, "->") + at(p, end, ";s:") +
 		   at(p, end, "\xef\xbc\x9a") + at(p, end, "\xef\xbc\x9d");
 }
 
@@ -85,8 +86,15 @@ pass_word(search *s, const char *p)
 		   space_at(p, end) == 0 && sign_at(p, end) == 0)
 		p++;
 	s->word_end = p;
-	while (p < end && (is_quote(*p) || *p == '\\' || *p == ')' || *p == ']'))
-		p++;
+	for (;;)
+	{
+		if (p < end && (is_quote(*p) || *p == '\\' || *p == ')' || *p == ']'))
+			p++;
+		else if (osp_sql_is_escaped_quote(p, end))
+			p += 5;
+		else
+			break;
+	}
 	s->closed = p;
 	return p;
 }

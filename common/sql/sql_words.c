@@ -116,10 +116,8 @@ is_quote(char c)
 	return c == '"' || c == '\'' || c == '\\';
 }
 
-/* Is it a quotation mark as some write it in JSON within JSON: u0022 behind a
- * backslash? */
-static bool
-is_escaped_quote(const char *p, const char *end)
+bool
+osp_sql_is_escaped_quote(const char *p, const char *end)
 {
 	return end - p >= 5 && p[-1] == '\\' &&
 		   (memcmp(p, "u0022", 5) == 0 || memcmp(p, "u0027", 5) == 0);
@@ -133,7 +131,7 @@ pass_around_sign(const char *p, const char *end)
 		if (p < end &&
 			(osp_sql_is_space(*p) || is_quote(*p) || *p == '`' || *p == ']'))
 			p++;
-		else if (is_escaped_quote(p, end))
+		else if (osp_sql_is_escaped_quote(p, end))
 			p += 5;
 		else
 			return p;
