@@ -39,8 +39,7 @@ is_between(char c, char first, char last)
 }
 
 /* Does an escape of a printable ASCII character stand at p, behind its backslash: x2d,
- * u002d, U0000002d, 055, 55, or a letter that stands for itself? No honest program writes
- * those. */
+ * u002d, U0000002d, 055, 55? No honest program writes those. */
 static bool
 spells_ascii(const char *p, const char *end)
 {
@@ -52,11 +51,8 @@ spells_ascii(const char *p, const char *end)
 	if (end - p >= 2 && is_between(p[0], '4', '7') &&
 		is_between(p[1], '0', '7'))
 		return true;
-	if (end == p)
+	if (end == p || (zeroes == 0 && *p != 'x'))
 		return false;
-	if (zeroes == 0 && *p != 'x')
-		return is_between((char) (*p | 0x20), 'a', 'z') &&
-			   strchr("bfnrt", *p) == NULL;
 	for (p++; zeroes > 0; p++, zeroes--)
 		if (p == end || *p != '0')
 			return false;
@@ -130,6 +126,44 @@ has_escaped_ascii(osp_str text, osp_sql_dialect dialect)
 		if (p < end && *p == '\\' && spells_in_json(++p, end))
 			return true;
 	}
+	return false;
+}
+
+/* Does a backslash stand in the string before a letter that it does not change? */
+static bool
+has_idle_backslash(osp_str string)
+{
+	const char *end = string.ptr + string.len;
+	const char *p = string.ptr;
+
+	while ((p = memchr(p, '\\', (size_t) (end - p))) != NULL && ++p < end)
+	{
+		if (is_between((char) (*p | 0x20), 'a', 'z') &&
+			strchr("bfnrtxuU", *p) == NULL)
+			return true;
+		p++;
+	}
+	return false;
+}
+
+/* Does a string spell a word with backslashes that mean nothing, as in E'p\assword'? In
+ * ordinary strings they are frequent, so here the quotes have to be right. */
+static bool
+has_idle_backslashes(osp_str text, osp_sql_dialect dialect)
+{
+	osp_sql_lexer lexer;
+	osp_sql_token token;
+
+	if (dialect == OSP_SQL_SQLITE || memchr(text.ptr, '\\', text.len) == NULL)
+		return false;
+	osp_sql_lexer_init(&lexer, text, dialect);
+	while (osp_sql_next_word(&lexer, &token))
+		if (token.kind == OSP_SQL_STRING && token.text.len > 2 &&
+			((token.text.ptr[0] | 0x20) == 'e' ||
+			 (token.text.ptr[0] == '\'' &&
+			  dialect == OSP_SQL_POSTGRES_BACKSLASH)) &&
+			has_idle_backslash(token.text))
+			return true;
 	return false;
 }
 
@@ -784,7 +818,8 @@ osp_sql_secret_with(osp_str text, osp_sql_dialect dialect, unsigned found)
 		return OSP_SQL_SENSITIVE;
 	if ((found & OSP_SQL_HAS_SECRET) != 0 ||
 		last_unicode_escapes(text) != NULL ||
-		has_escaped_ascii(text, dialect) || osp_sql_has_secret_uri(text) ||
+		has_escaped_ascii(text, dialect) ||
+		has_idle_backslashes(text, dialect) || osp_sql_has_secret_uri(text) ||
 		((found & OSP_SQL_HAS_CONFIG) != 0 && osp_sql_holds(text, "update")))
 		return OSP_SQL_SECRET;
 	return !query && executes(text, dialect) ? OSP_SQL_VALUES
