@@ -202,6 +202,16 @@ typedef struct flat
 	long_name *known;
 } flat;
 
+static void
+begin_flat(flat *f, osp_str text, osp_sql_dialect dialect, long_name *known)
+{
+	memset(f, 0, sizeof(*f));
+	osp_sql_lexer_init(&f->lexer, text, dialect);
+	f->pos = f->end = text.ptr;
+	f->unicode = last_unicode_escapes(text);
+	f->known = known;
+}
+
 /* The next part of the text that is not a comment. */
 static bool
 next_part(flat *f)
@@ -507,11 +517,7 @@ is_sensitive(osp_str text, osp_sql_dialect dialect, comment_use comments)
 	bool attaches = false;
 	flat f;
 
-	osp_sql_lexer_init(&f.lexer, text, dialect);
-	f.pos = f.end = text.ptr;
-	f.inner = false;
-	f.unicode = last_unicode_escapes(text);
-	f.known = &known;
+	begin_flat(&f, text, dialect, &known);
 	if (comments != COMMENTS_SKIPPED)
 		f.end = f.lexer.pos = f.lexer.end;
 	while (next_flat(&f))
@@ -731,15 +737,14 @@ executes(osp_str text, osp_sql_dialect dialect)
 {
 	osp_sql_lexer lexer;
 	osp_sql_token token;
+	long_name known = {NULL, NULL};
 	flat f;
 
 	osp_sql_lexer_init(&lexer, text, dialect);
 	while (osp_sql_next_word(&lexer, &token))
 		if (executes_outside(lexer, &token))
 			return true;
-	osp_sql_lexer_init(&f.lexer, text, dialect);
-	f.pos = f.end = text.ptr;
-	f.inner = false;
+	begin_flat(&f, text, dialect, &known);
 	while (next_flat(&f))
 		if (executes_prepared(f) || prepares_as_other(f))
 			return true;

@@ -318,7 +318,8 @@ sub bare
 	$line =~ s/  (?:on |\S*\@)\S+(?=  |$)//;
 	$line =~ s/(pg\.plan  ).*/$1/;
 	$line =~ s/  \(self [0-9.]+ \w+\)$//;
-	$line =~ s/  \([0-9.]+ \w+ waiting for the disk\)$//;
+	# On a slow machine
+	$line =~ s/  \([0-9.]+ \w+ (?:waiting for the disk|between its rows|before the server, [0-9.]+ \w+ after)\)$//;
 	return $line;
 }
 
