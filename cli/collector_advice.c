@@ -116,7 +116,7 @@ cli_failure_step(cli_failure failure)
 				   "connection string";
 		case CLI_FAILURE_MEMORY:
 			return "raise Redis's maxmemory, or remove its old traces with "
-				   "'osprofiler trace prune'";
+				   "'osprofiler trace prune --older-than 1d'";
 		case CLI_FAILURE_EXPLAINED:
 			return "do what is proposed there";
 		case CLI_FAILURE_OTHER:

@@ -247,7 +247,7 @@ const unfinishedWords = ({ state, begun, operation, what, waits_for: lock, count
     type: 'button', title: 'Show it in the waterfall', onclick: () => goToOperation(operation),
   }, visibleNodes(what)),
   lock && ['; it waits for ', visibleNodes(lock)],
-  count > 1 && `; and ${pluralText(count - 1, 'other')}`, '.');
+  count > 1 && `; and ${pluralText(count - 1, 'other operation')}`, '.');
 
 const goesOn = (unfinished) => unfinished && unfinished.state !== 'interrupted';
 

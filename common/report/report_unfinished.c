@@ -237,7 +237,7 @@ osp__report_say_unfinished(osp_report *report, const osp__unfinished *found,
 	}
 	if (found->count > 1)
 		osp_buf_addf(out,
-					 "; and %zu other%s",
+					 "; and %zu other operation%s",
 					 found->count - 1,
 					 found->count == 2 ? "" : "s");
 	return status == OSP_OK ? osp_buf_status(out) : status;

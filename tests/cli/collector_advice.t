@@ -213,7 +213,7 @@ SKIP:
 
 	# Redis at its maxmemory still removes traces.
 	my $uri = "redis://127.0.0.1:$port";
-	my $memory = "raise Redis's maxmemory, or remove its old traces with 'osprofiler trace prune'";
+	my $memory = "raise Redis's maxmemory, or remove its old traces with 'osprofiler trace prune --older-than 1d'";
 
 	system("redis-cli -p $port CONFIG SET maxmemory 1 >/dev/null");
 	my (undef, $out) = run_cli('doctor', '--connection-string', $uri);

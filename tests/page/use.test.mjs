@@ -1021,7 +1021,7 @@ test('using the page', async (t) => {
     const tab = await browser.open(broken);
 
     assert.deepEqual(await textsOf(tab, '.causes .ended'), [
-      'Not finished, running or lost, begun at 09:30:12.004 UTC: SELECT * FROM archive ORDER BY created; and 1 other.',
+      'Not finished, running or lost, begun at 09:30:12.004 UTC: SELECT * FROM archive ORDER BY created; and 1 other operation.',
       'A statement did not finish, ended after 70.0 ms by lock_timeout.']);
     assert.match(await tab.locator('.causes h2').innerText(), /^Why it took 250 ms until the last point that is here$/);
 

@@ -192,7 +192,7 @@ test_lost_in_ring(void **state)
 					&times,
 					"Trace " DRAWN_BASE "  4.00 us so far\n"
 					"5 operations  7 points lost\n"
-					"Still running: web; and 3 others\n"
+					"Still running: web; and 3 other operations\n"
 					"DURATION  OPERATION\n"
 					"       ?  web  shop@web1  (running)\n"
 					"       ?  web  (end lost)\n"

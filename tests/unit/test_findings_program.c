@@ -982,6 +982,35 @@ test_lost_connection(void **state)
 	}
 }
 
+/* A client knows only that its connection was lost; the server says why. */
+static void
+test_ended_by_server(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+
+	(void) state;
+	findings_add(
+		report, "db-start", "d", FINDINGS_BASE, "h", 0, "\"db\": {}, ");
+	findings_add(report, "pg-start", "p", "d", "h", 1, "\"db\": {}, ");
+	findings_add(report,
+				 "pg-stop",
+				 "p",
+				 "d",
+				 "h",
+				 899,
+				 "\"etype\": \"admin_shutdown\", \"message\": \"t\", ");
+	findings_add(report,
+				 "db-stop",
+				 "d",
+				 FINDINGS_BASE,
+				 "h",
+				 900,
+				 "\"etype\": \"connection_failure\", \"message\": \"c\", ");
+	findings_assert_says(report,
+						 (const char *const[4]){"pg_terminate_backend() or a"},
+						 (const char *const[4]){"a proxy", "beforehand"});
+}
+
 /* A cursor's query runs once, however often rows are fetched from it: FETCH is repeated,
  * and if each FETCH takes long, nothing is. */
 static void
@@ -1068,6 +1097,7 @@ main(void)
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_failed_copy),
 		cmocka_unit_test(test_lost_connection),
+		cmocka_unit_test(test_ended_by_server),
 		cmocka_unit_test(test_fetches),
 	};
 

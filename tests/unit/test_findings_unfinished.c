@@ -240,11 +240,12 @@ test_several(void **state)
 				 "h",
 				 1,
 				 "\"db\": {\"pid\": 7, \"statement\": \"SELECT 1\"}, ");
-	assert_begins(report,
-				  "Trace " FINDINGS_BASE "  2.00 ms so far  3 operations\n"
-				  "Still running: SELECT 1; and 2 others\n",
-				  "Still running: SELECT 1; and 2 others. In the 2.00 ms until "
-				  "the last point that is here no single\ncause stands out.\n");
+	assert_begins(
+		report,
+		"Trace " FINDINGS_BASE "  2.00 ms so far  3 operations\n"
+		"Still running: SELECT 1; and 2 other operations\n",
+		"Still running: SELECT 1; and 2 other operations. In the 2.00 ms until "
+		"the last point that is here no single\ncause stands out.\n");
 	osp_report_free(report);
 }
 

@@ -645,12 +645,18 @@ test_beside_others(void **state)
 	/* The part of the wait in which nothing else ran counts in full. */
 	report = osp_report_new(&osp_allocator_default);
 	assert_non_null(report);
-	add_waiting(report, 1, 0, 1000, "\"etype\": \"deadlock_detected\", ");
+	add_waiting(
+		report,
+		1,
+		0,
+		1000,
+		"\"etype\": \"deadlock_detected\", \"detail\": \"Process 1 "
+		"waits for ShareLock on transaction 9; blocked by process 2.\", ");
 	add_waiting(report, 2, 200, 1000, "");
 	findings_assert_says(
 		report,
 		(const char *const[4]){"because of a deadlock, after 1.00 s in all.",
-							   "it counts as 600 ms of the trace",
+							   "process 2; it counts as 600 ms of the trace",
 							   "waited 800 ms for a lock",
 							   "it counts as 400 ms of the trace"},
 		(const char *const[4]){"after 600 ms in all", "waited 400 ms"});

@@ -155,6 +155,17 @@ say_alike(osp__finding *finding)
 	osp__add_figure(finding, "alike", (double) alike);
 }
 
+/* Divides the next clause of the evidence from what stands there, which may end in a
+ * period. */
+static void
+add_clause(osp_buf *evidence)
+{
+	if (evidence->len > 0 && evidence->ptr[evidence->len - 1] == '.')
+		evidence->len--;
+	if (evidence->len > 0)
+		osp_buf_add_str(evidence, OSP_STR("; "));
+}
+
 /* If other operations ran at the same time, says which part of the trace the time of a
  * cause is. Some sentences do that themselves, or name that part only. */
 static void
@@ -168,8 +179,7 @@ say_share(osp__finding *finding)
 		group->rule->tell == osp__tell_application ||
 		(cause.len > 0 && memmem(cause.ptr, cause.len, "counts as", 9) != NULL))
 		return;
-	if (finding->evidence.len > 0)
-		osp_buf_add_str(&finding->evidence, OSP_STR("; "));
+	add_clause(&finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR("it counts as "));
 	osp__say_time(&finding->evidence, group->ns);
 	osp_buf_add_str(

@@ -607,7 +607,7 @@ $node->safe_psql('postgres', 'ALTER ROLE plain RESET ALL');
 
 # A collector without room, and what waits for it.
 for my $case (['a full disk', 'ERR No space left on device', qr/^free or enlarge its file system: what waits is delivered then$/],
-	['Redis at its maxmemory', "OOM command not allowed when used memory > 'maxmemory'.", qr{^raise Redis's maxmemory, or remove its old traces with 'osprofiler trace prune': what waits is delivered then \(--connection-string redis://127\.0\.0\.1:\d+ names this collector\)$}])
+	['Redis at its maxmemory', "OOM command not allowed when used memory > 'maxmemory'.", qr{^raise Redis's maxmemory, or remove its old traces with 'osprofiler trace prune --older-than 1d': what waits is delivered then \(--connection-string redis://127\.0\.0\.1:\d+ names this collector\)$}])
 {
 	my ($what, $answer, $do) = @$case;
 	my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16, ReuseAddr => 1) or die "listen: $!";

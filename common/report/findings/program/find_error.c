@@ -283,11 +283,23 @@ end_sentence(osp_buf *text)
 		osp_buf_add_char(text, '.');
 }
 
+/* The operation whose error says most: that of the server, if it tells why the client
+ * lost its connection. */
+static const osp__op *
+cause_of(osp__findings *f, const osp__op *op)
+{
+	const osp__op *child = osp__op_child(f, op);
+
+	while (child != NULL && (child->kind != OSP__OP_PG || !child->failed))
+		child = osp__op_sibling(f, child);
+	return op->kind == OSP__OP_DB && child != NULL ? child : op;
+}
+
 /* Appends a step for what the program cannot check beforehand: the server ended the
  * session, was not there, or could not do what it was asked for. False: it is an error of
  * the statement. */
 static bool
-say_server_step(const osp__op *op, osp_buf *step)
+say_server_step(osp__findings *f, const osp__op *op, osp_buf *step)
 {
 	static const struct
 	{
@@ -314,7 +326,7 @@ say_server_step(const osp__op *op, osp_buf *step)
 		{"out_of_memory", LOG_SAYS_MORE},
 		{"system_error", LOG_SAYS_MORE},
 	};
-	osp_str etype = osp__report_inside(op->node->etype);
+	osp_str etype = osp__report_inside(cause_of(f, op)->node->etype);
 	size_t i = 0;
 
 	if (op->kind == OSP__OP_SQLITE)
@@ -354,7 +366,7 @@ osp__tell_failed(osp__findings *f, osp__finding *finding)
 	{
 		if (did_more(f, group->largest))
 			osp_buf_add_str(&finding->step, OSP_STR(WHAT_IT_DID " "));
-		if (!say_server_step(group->largest, &finding->step))
+		if (!say_server_step(f, group->largest, &finding->step))
 			osp_buf_add_str(&finding->step,
 							OSP_STR("If it can be checked beforehand whether "
 									"it will fail, do that first."));
