@@ -245,7 +245,7 @@ test_several(void **state)
 		"Trace " FINDINGS_BASE "  2.00 ms so far  3 operations\n"
 		"Still running: SELECT 1; and 2 other operations\n",
 		"Still running: SELECT 1; and 2 other operations. In the 2.00 ms until "
-		"the last point that is here no single\ncause stands out.\n");
+		"the last point that is here no\nsingle cause stands out.\n");
 	osp_report_free(report);
 }
 
