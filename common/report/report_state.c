@@ -6,7 +6,8 @@
  * An operation without a stop may still run, its process may have ended in the middle
  * of it, or its stop may have been lost on the way. The stop was lost if an operation
  * around it has ended, because the tracers of databases end inner operations first. The
- * operation is running if its process is known to be tracing, and to have lost nothing.
+ * operation is running if its process is known to be tracing, and to have lost nothing,
+ * or if it is a client's statement and that is so of the server's process.
  * If nothing is known about its process, and points of its tracer were lost afterwards,
  * the stop was among them. Otherwise the state is unknown.
  */
@@ -131,6 +132,22 @@ process_of(osp_report *report, const osp__node *asked)
 	return node->process;
 }
 
+/* Is the server at work on the statement of a client? Then the client waits for it: its
+ * own process is not known. */
+static bool
+is_server_at_work(osp_report *report, const osp__node *node)
+{
+	const osp__node *child = node->first_child;
+
+	if (!osp_str_eq(osp__node_tracer(node), OSP_STR("db")))
+		return false;
+	for (; child != NULL; child = child->next_sibling)
+		if (child->starts > 0 && child->stops == 0 && !child->end_lost &&
+			process_of(report, child) == OSP_PROCESS_WORKS)
+			return true;
+	return false;
+}
+
 osp__state
 osp__report_state(osp_report *report, const osp__node *node)
 {
@@ -141,7 +158,7 @@ osp__report_state(osp_report *report, const osp__node *node)
 	if (node->end_lost)
 		return OSP__END_LOST;
 	process = process_of(report, node);
-	if (process == OSP_PROCESS_WORKS)
+	if (process == OSP_PROCESS_WORKS || is_server_at_work(report, node))
 		return OSP__RUNNING;
 	if (process == OSP_PROCESS_UNKNOWN && is_loss_reported(report, node))
 		return OSP__END_LOST;

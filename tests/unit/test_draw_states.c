@@ -156,6 +156,37 @@ test_running(void **state)
 	assert_true(q.since_ns == INT64_C(1795385758000002000));
 }
 
+/* The pid in a client's statement is that of the server's process. The client waits as
+ * long as the server is at work on the statement. */
+static void
+test_client_waits(void **state)
+{
+	osp_report *report = osp_report_new(&osp_allocator_default);
+	question q = {.pid = 17};
+
+	(void) state;
+	assert_non_null(report);
+	osp_report_ask_process(report, tell, &q);
+	drawn_add(
+		report, "db-start", "a", DRAWN_BASE, 0, "\"db\": {\"pid\": 17}, ");
+	drawn_add(report, "pg-start", "b", "a", 1, "\"db\": {\"pid\": 17}, ");
+	drawn_add(
+		report, "db-start", "c", DRAWN_BASE, 2, "\"db\": {\"pid\": 17}, ");
+	drawn_add_both(report, "pg", "d", "c", 3, "\"db\": {\"pid\": 17}, ", "");
+	drawn_add(
+		report, "db-start", "e", DRAWN_BASE, 5, "\"db\": {\"pid\": 18}, ");
+	drawn_add(report, "pg-start", "f", "e", 6, "\"db\": {\"pid\": 18}, ");
+	assert_drawn_tree(
+		report,
+		"6 operations\n"
+		"db  shop  (running)\n"
+		"└─ pg  postgres  (running)\n"
+		"db  (running or lost: no process here knows which)\n"
+		"└─ pg  postgres\n"
+		"db  (running or lost: no process here knows which)\n"
+		"└─ pg  postgres  (running or lost: no process here knows which)\n");
+}
+
 /*
  * The shipper reports points that found no room in a ring when there is room again.
  * The report is no operation and takes no time. Operations of processes that are at
@@ -278,6 +309,7 @@ main(void)
 		cmocka_unit_test(test_lost_by_many),
 		cmocka_unit_test(test_parent_ended),
 		cmocka_unit_test(test_running),
+		cmocka_unit_test(test_client_waits),
 		cmocka_unit_test(test_lost_in_ring),
 		cmocka_unit_test(test_questions_are_bounded),
 		cmocka_unit_test(test_outcomes),
