@@ -514,12 +514,13 @@ for my $case ([ '1', '' ], [ '5', '5>&1 >&2' ])
 
 # --- a run directory that is removed too early --------------------------------
 
-# Whole or in part, once or twice, as the first thing or as the last.
+# Whole or in part, once or twice, as the first thing or as the last. The shipper has time
+# to see the ring of each psql: one that it has never opened is lost with its directory.
 for my $case (
 	['whole', 'rm -rf $D; psql -XAtc "select 9"; sleep 0.3; psql -XAtc "select 8"', 9, 8],
 	['in part', 'rm $D/status; psql -XAtc "select 9"; sleep 0.3; psql -XAtc "select 8"', 9, 8],
 	['slowly', 'rm $D/status; sleep 0.02; rm $D/lock; sleep 0.02; rm -rf $D; psql -XAtc "select 9"', 9],
-	['twice', 'psql -XAtc "select 9"; rm -rf $D; psql -XAtc "select 8"; sleep 0.3; rm -rf $D; psql -XAtc "select 7"', 9, 8, 7],
+	['twice', 'psql -XAtc "select 9"; sleep 0.3; rm -rf $D; psql -XAtc "select 8"; sleep 0.3; rm -rf $D; psql -XAtc "select 7"', 9, 8, 7],
 	['at the end', 'psql -XAtc "select 9"; sleep 0.1; rm -rf $D', 9])
 {
 	my ($what, $script, @numbers) = @$case;
