@@ -55,6 +55,7 @@ start_on() {
 		--port="$port" --socket="$dir/socket" --pid-file="$dir/pid" --init-file="$dir/users.sql" \
 		--skip-name-resolve --innodb-log-file-size=8M --innodb-buffer-pool-size=64M \
 		--innodb-flush-log-at-trx-commit=2 --skip-log-bin "$@" </dev/null >>"$dir/log" 2>&1 &
+	echo $! >"$dir/server"
 	for _ in $(seq 600); do
 		[ -e "/proc/$!" ] || return 1
 		is_up "$port" && [ -s "$dir/pid" ] && return 0
@@ -76,15 +77,17 @@ start() {
 	echo "$port"
 }
 
+# The server's own file of its pid is not there before it is up.
 finish() {
 	local pid
-	pid=$(cat "$1/pid" 2>/dev/null) || return 0
+	pid=$(cat "$1/server" 2>/dev/null) || return 0
 	kill "-$2" "$pid" 2>/dev/null
 	for _ in $(seq 1000); do
 		[ -e "/proc/$pid/exe" ] || break # gone, or a zombie
 		sleep 0.02
 	done
-	rm -f "$1/pid"
+	[ ! -e "/proc/$pid/exe" ] || kill -KILL "$pid"
+	rm -f "$1/pid" "$1/server"
 }
 
 command=$1
