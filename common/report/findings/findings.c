@@ -173,11 +173,8 @@ say_share(osp__finding *finding)
 {
 	const osp__group *group = finding->group;
 	int64_t beside_ns = group->spent_ns - group->ns;
-	osp_str cause = osp_buf_str(&finding->cause);
 
-	if (beside_ns <= group->spent_ns / SHARED_PART ||
-		group->rule->tell == osp__tell_application ||
-		(cause.len > 0 && memmem(cause.ptr, cause.len, "counts as", 9) != NULL))
+	if (beside_ns <= group->spent_ns / SHARED_PART || finding->says_share)
 		return;
 	add_clause(&finding->evidence);
 	osp_buf_add_str(&finding->evidence, OSP_STR("it counts as "));
@@ -207,6 +204,7 @@ tell(osp__findings *f, osp__finding *finding)
 	osp_buf_init(&finding->evidence, f->report->alc, OSP__FINDING_TEXT);
 	osp_buf_init(&finding->step, f->report->alc, OSP__FINDING_TEXT);
 	finding->other = NULL;
+	finding->says_share = false;
 	finding->group->rule->tell(f, finding);
 	say_alike(finding);
 	say_share(finding);

@@ -329,6 +329,7 @@ typedef struct osp__finding
 	osp__figure figures[OSP__FIGURES_MAX];
 	unsigned figure_count;
 	const osp__op *other; /* another operation of the evidence; NULL: none */
+	bool says_share;      /* the cause names its part of the trace itself */
 } osp__finding;
 
 /* The parts of the time that is not explained. */

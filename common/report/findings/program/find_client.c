@@ -471,6 +471,7 @@ osp__tell_application(osp__findings *f, osp__finding *finding)
 	int64_t paused_ns;
 	const osp__op *paused = longest_paused(f, group, &paused_ns);
 
+	finding->says_share = true;
 	osp_buf_add_str(&finding->cause, OSP_STR("No database operation ran for "));
 	osp__say_time(&finding->cause, group->ns);
 

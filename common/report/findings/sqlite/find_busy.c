@@ -155,6 +155,7 @@ say_cause(osp__findings *f, osp__finding *finding)
 						failed > 0 ? OSP_STR(" in all.") : OSP_STR(" for it."));
 		return;
 	}
+	finding->says_share = true;
 	osp__say_time(cause, waited_ns);
 	osp_buf_add_str(cause, OSP_STR(" for it, which counts as "));
 	osp__say_time(cause, group->ns);
