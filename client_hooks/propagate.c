@@ -25,8 +25,8 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <strings.h>
 
+#include "base/parse.h"
 #include "sql/sql_text.h"
 
 #define COMMENT_MAX  (OSP_TRACE_INFO_MAX + OSP_HMAC_HEX_LEN + 64)
@@ -47,36 +47,19 @@ static bool by_call;
 
 static const osp_allocator *const alc = &osp_allocator_default;
 
-static bool
-has_word(const char *list, const char *word)
-{
-	size_t len = strlen(word);
-
-	while (*list != '\0')
-	{
-		size_t n;
-
-		list += strspn(list, ", \t");
-		n = strcspn(list, ", \t");
-		if (n == len && strncasecmp(list, word, n) == 0)
-			return true;
-		list += n;
-	}
-	return false;
-}
-
 static void
 read_setting(void)
 {
 	const osp_config *config = osp__hook_config();
-	const char *list = config != NULL ? config->propagate : "none";
+	osp_str list = osp_str_of(config != NULL ? config->propagate : "none");
 
-	if (list[0] == '\0')
-		list = "comment,startup";
-	by_startup = has_word(list, "startup");
-	by_call = has_word(list, "prepared");
-	__atomic_store_n(
-		&ospq_by_comment, has_word(list, "comment") ? 1 : 0, __ATOMIC_RELAXED);
+	if (list.len == 0)
+		list = OSP_STR("comment,startup");
+	by_startup = osp_parse_has_word(list, "startup");
+	by_call = osp_parse_has_word(list, "prepared");
+	__atomic_store_n(&ospq_by_comment,
+					 osp_parse_has_word(list, "comment") ? 1 : 0,
+					 __ATOMIC_RELAXED);
 }
 
 bool

@@ -13,9 +13,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "base/parse.h"
 #include "functions.h"
 #include "hook.h"
 #include "sqlite_operation.h"
@@ -35,48 +35,22 @@ osp_sqlite_options_init(osp_sqlite_options *options)
 	options->statement_max = STATEMENT_MAX;
 }
 
-static void
-turn_on(osp_sqlite_options *options, osp_str name)
-{
-	const struct
-	{
-		osp_str name;
-		bool *option;
-	} names[] = {
-		{OSP_STR("nested"), &options->nested},
-		{OSP_STR("triggers"), &options->triggers},
-		{OSP_STR("rows"), &options->rows},
-		{OSP_STR("parameters"), &options->parameters},
-		{OSP_STR("statistics"), &options->statistics},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-	{
-		if (name.len == names[i].name.len &&
-			strncasecmp(name.ptr, names[i].name.ptr, name.len) == 0)
-			*names[i].option = true;
-	}
-}
-
+/* config.c refuses lists with other words. */
 void
 osp_sqlite__options_from_environment(osp_sqlite_options *options)
 {
-	const char *list = secure_getenv("OSPROFILER_SQLITE_POINTS");
+	const char *value = secure_getenv("OSPROFILER_SQLITE_POINTS");
+	osp_str list;
 
 	osp_sqlite_options_init(options);
-	if (list == NULL)
+	if (value == NULL)
 		return;
-	memset(options, 0, sizeof(*options));
-	options->struct_size = sizeof(*options);
-	options->statement_max = STATEMENT_MAX;
-	while (*list != '\0')
-	{
-		size_t len = strcspn(list, ", \t");
-
-		turn_on(options, osp_str_n(list, len));
-		list += len + strspn(list + len, ", \t");
-	}
+	list = osp_str_of(value);
+	options->nested = osp_parse_has_word(list, "nested");
+	options->triggers = osp_parse_has_word(list, "triggers");
+	options->rows = osp_parse_has_word(list, "rows");
+	options->parameters = osp_parse_has_word(list, "parameters");
+	options->statistics = osp_parse_has_word(list, "statistics");
 }
 
 /*

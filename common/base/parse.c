@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * parse.c
- *	  Values of settings: sizes, durations and truth values.
+ *	  Values of settings: sizes, durations, truth values and lists of words.
  */
 #include "base/parse.h"
 
@@ -110,4 +110,50 @@ osp_parse_duration(osp_str text, uint64_t *seconds)
 		return false;
 	*seconds = value * lengths[unit - units];
 	return true;
+}
+
+/* Takes the next word from the front of the list; empty: there is none. */
+static osp_str
+take_word(osp_str *list)
+{
+	const char separators[] = ", \t";
+	const char *begin = list->ptr;
+	const char *end = begin + list->len;
+	const char *stop;
+
+	while (begin < end && memchr(separators, *begin, 3) != NULL)
+		begin++;
+	stop = begin;
+	while (stop < end && memchr(separators, *stop, 3) == NULL)
+		stop++;
+	*list = osp_str_n(stop, (size_t) (end - stop));
+	return osp_str_n(begin, (size_t) (stop - begin));
+}
+
+bool
+osp_parse_is_list_of(osp_str list, const char *const *words)
+{
+	osp_str word;
+
+	while ((word = take_word(&list)).len > 0)
+	{
+		const char *const *known = words;
+
+		while (*known != NULL && !is_word(word, *known))
+			known++;
+		if (*known == NULL)
+			return false;
+	}
+	return true;
+}
+
+bool
+osp_parse_has_word(osp_str list, const char *word)
+{
+	osp_str found;
+
+	while ((found = take_word(&list)).len > 0)
+		if (is_word(found, word))
+			return true;
+	return false;
 }

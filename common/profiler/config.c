@@ -206,31 +206,6 @@ static const char *const propagate_words[] = {
 static const char *const sqlite_words[] = {
 	"nested", "triggers", "rows", "parameters", "statistics", NULL};
 
-static bool
-is_list_of(osp_str value, const char *const *words)
-{
-	const char separators[] = ", \t";
-	size_t at = 0;
-
-	while (at < value.len)
-	{
-		size_t len = 0;
-		size_t i = 0;
-
-		while (at + len < value.len &&
-			   strchr(separators, value.ptr[at + len]) == NULL)
-			len++;
-		while (len > 0 && words[i] != NULL &&
-			   (strlen(words[i]) != len ||
-				strncasecmp(words[i], value.ptr + at, len) != 0))
-			i++;
-		if (words[i] == NULL)
-			return false;
-		at += len + 1;
-	}
-	return true;
-}
-
 static osp_status
 set_value(source *to, const setting *s, osp_str value, osp_error *err)
 {
@@ -270,7 +245,7 @@ set_value(source *to, const setting *s, osp_str value, osp_error *err)
 				return set_value_error(to, s, value, "drop or wait", err);
 			return OSP_OK;
 		case KIND_PROPAGATE:
-			if (!is_list_of(value, propagate_words))
+			if (!osp_parse_is_list_of(value, propagate_words))
 				return set_value_error(
 					to,
 					s,
@@ -279,7 +254,7 @@ set_value(source *to, const setting *s, osp_str value, osp_error *err)
 					err);
 			return set_text(config, text_member(config, s), value, err);
 		case KIND_SQLITE_POINTS:
-			if (!is_list_of(value, sqlite_words))
+			if (!osp_parse_is_list_of(value, sqlite_words))
 				return set_value_error(to,
 									   s,
 									   value,

@@ -34,8 +34,9 @@
  *
  * The file is named by OSPROFILER_CONF. In the environment only, OSPROFILER_TRACE_INFO
  * and OSPROFILER_TRACE_HMAC carry a context, and OSPROFILER_SQLITE_POINTS says what is
- * recorded of SQLite's statements. Without a
- * connection string traces go to the SQLite database
+ * recorded of SQLite's statements.
+ *
+ * Without a connection string traces go to the SQLite database
  * $XDG_STATE_HOME/osprofiler/traces.db (~/.local/state if XDG_STATE_HOME is not
  * set, the user's entry in the system's database if HOME is not set either).
  * The command osprofiler reads $XDG_CONFIG_HOME/osprofiler/hmac_keys (~/.config if
